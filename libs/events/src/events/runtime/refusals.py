@@ -1,0 +1,61 @@
+"""Refusals: named reasons why a command is not carried out. The HTTP edge turns each into a problem document (RFC 9457)."""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+    """What, where, and how to mend it. Subclasses name `slug` (stable), `status` and `title`.
+
+    `detail` is one sentence for a person; `extra` are further members of the problem document. No personal data.
+    """
+
+    slug: ClassVar[str] = "refused"
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "The command was refused"
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.extra = extra
+
+
+class NotFound(Refusal):
+    """It does not exist, or the caller may not know that it does."""
+
+    slug, status, title = "not-found", 404, "There is nothing here for you"
+
+
+class VersionConflict(Refusal):
+    """`If-Match` names another version than the stream has."""
+
+    slug, status, title = "version-conflict", 412, "It has changed since you read it"
+
+
+class PreconditionRequired(Refusal):
+    """A change without `If-Match`."""
+
+    slug, status, title = "precondition-required", 428, "Send If-Match with the ETag that you read"
+
+
+class TooManyConflicts(Refusal):
+    """Others kept winning the race for the same stream."""
+
+    slug, status, title = "busy", 503, "Too many changes at once; try again"
+
+
+class EventTooLarge(Refusal):
+    """An event would not fit into one message of the broker."""
+
+    slug, status, title = "too-large", 413, "The text is too long"
+
+
+class KeyReused(Refusal):
+    """An `Idempotency-Key` came back with another request."""
+
+    slug, status, title = "idempotency-key-reused", 422, "This Idempotency-Key was used for another request"
+
+
+class KeyInUse(Refusal):
+    """The first request with this `Idempotency-Key` is still running."""
+
+    slug, status, title = "idempotency-key-in-use", 409, "The first request with this Idempotency-Key still runs"
