@@ -1,0 +1,177 @@
+"""One real Kafka broker from its jars, where there is no Docker: KRaft, a single node on free ports of localhost.
+
+`python deploy/kafka/kafka_node.py` runs one until Ctrl-C and prints its address. Needs Java 17 and, the first time, Maven.
+"""
+
+import argparse
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+JARS = HERE / "libs"
+_CLUSTER = "5L6g3nShT-eMCtK--X86sw"
+# A node for tests lives for minutes: starting fast matters more to it than running fast.
+_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_LOGGING = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
+
+
+class KafkaUnavailable(RuntimeError):
+    """No broker can be started here. The message says what is missing or what the broker said last."""
+
+
+def why_not() -> str | None:
+    """What is missing to start a broker on this machine, or None."""
+    if shutil.which("java") is None:
+        return "no java"
+    if not any(JARS.glob("kafka_2.13-*.jar")) and shutil.which("mvn") is None:
+        return "no Kafka jars and no mvn to get them"
+    return None
+
+
+def fetch_jars() -> Path:
+    """Get the jars of pom.xml with Maven, once."""
+    if not any(JARS.glob("kafka_2.13-*.jar")):
+        # A folder of its own that is renamed when it is complete: two that fetch at once do not disturb each other.
+        with tempfile.TemporaryDirectory(dir=HERE, prefix="libs-") as folder:
+            command = ["mvn", "--quiet", "--batch-mode", "--file", str(HERE / "pom.xml")]
+            copied = subprocess.run(
+                [*command, "dependency:copy-dependencies", f"-DoutputDirectory={folder}/libs"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if copied.returncode != 0:
+                raise KafkaUnavailable(f"Maven could not get Kafka's jars: {copied.stdout[-500:]}")
+            with contextlib.suppress(OSError):
+                Path(folder, "libs").rename(JARS)
+    return JARS
+
+
+@contextmanager
+def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[str]:
+    """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
+    classpath = f"{fetch_jars()}/*"
+    folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
+    port = port or free_port()
+    properties = folder / "server.properties"
+    properties.write_text(_properties(folder, port, free_port(), partitions))
+    try:
+        formatted = subprocess.run(
+            ["java", *_JVM, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if formatted.returncode != 0:
+            raise KafkaUnavailable(f"Kafka could not format its storage: {formatted.stderr[-500:]}")
+        log = folder / "log"
+        with log.open("wb") as output:
+            node = subprocess.Popen(
+                ["java", *_JVM, _LOGGING, "-cp", classpath, "kafka.Kafka", str(properties)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            _await_listening(node, port, log, within)
+            yield f"localhost:{port}"
+        finally:
+            _stop(node)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of localhost that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def server_settings(*, partitions: int) -> dict[str, str]:
+    """What a node for tests needs beside its listeners, by Kafka's property names. The images take the same."""
+    return {
+        "num.partitions": str(partitions),
+        "auto.create.topics.enable": "true",
+        "offsets.topic.num.partitions": "4",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.num.partitions": "2",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
+    }
+
+
+def _properties(folder: Path, port: int, controller_port: int, partitions: int) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@localhost:{controller_port}",
+        "listeners": f"PLAINTEXT://localhost:{port},CONTROLLER://localhost:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://localhost:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": str(folder / "data"),
+        **server_settings(partitions=partitions),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _await_listening(node: "subprocess.Popen[bytes]", port: int, log: Path, within: float) -> None:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if node.poll() is not None:
+            raise KafkaUnavailable(f"Kafka ended with {node.returncode}: {log.read_text()[-500:]}")
+        # The socket answers long before the broker does; this line is the last one of a start.
+        if b"Kafka Server started" in log.read_bytes():
+            with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+                return
+        time.sleep(0.05)
+    raise KafkaUnavailable(f"Kafka did not start within {within:g} s: {log.read_text()[-500:]}")
+
+
+def _stop(node: "subprocess.Popen[bytes]") -> None:
+    node.terminate()
+    try:
+        node.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        node.kill()
+        node.wait()
+
+
+def main() -> int:
+    """Run a broker until a signal ends it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, help="default: a free one")
+    parser.add_argument("--partitions", type=int, default=4, help="of a topic that is created on first use")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with running_node(port=arguments.port, partitions=arguments.partitions) as address:
+            print(address, flush=True)
+            ended.wait()
+    except KafkaUnavailable as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
