@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -84,9 +84,9 @@ class EventTypes:
         except KeyError:
             raise UnknownEventType(name) from None
 
-    def read(self, name: str, schema_version: int, data: dict[str, Any]) -> Event:
-        """Build the event from stored data. Raises UnknownEventType for what a newer version wrote."""
+    def read(self, name: str, schema_version: int, data: str | bytes) -> Event:
+        """Build the event from stored JSON. Raises UnknownEventType for what a newer version wrote."""
         event_type = self[name]
         if schema_version > event_type.schema_version:
             raise UnknownEventType(f"{name} version {schema_version}")
-        return event_type.model_validate(data)
+        return event_type.model_validate_json(data)

@@ -1,0 +1,233 @@
+"""Commands that arrive while the last flush is in flight form the next one: one transaction for up to 256 callers.
+
+No timer: an idle store adds no wait. The flush runs outside any caller's task, so a refusal or a hang-up touches no
+neighbour.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from uuid import UUID
+
+import structlog
+from opentelemetry import trace
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from events.runtime import idempotency, store
+from events.runtime.codec import Codec
+from events.runtime.database import is_transient
+from events.runtime.deciding import Decided, decide
+from events.runtime.idempotency import IdempotentRequest, Repeated
+from events.runtime.refusals import TooManyConflicts
+from events.runtime.streams import Command, Outcome
+from events.runtime.telemetry import batch_span, traceparent_of
+
+_log = structlog.get_logger(__name__)
+
+_MOST_TRIES = 20
+_LARGEST_FLIGHT = 256
+_PAUSE = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class _Submission:
+    command: Command
+    request: IdempotentRequest | None
+    caller: trace.SpanContext
+    settled: "asyncio.Future[Outcome | Repeated]"
+    tries: int = 0
+    alone: bool = False
+
+    def settle(self, outcome: Outcome | Repeated | Exception) -> None:
+        if self.settled.done():  # the caller hung up; what was decided stands
+            return
+        if isinstance(outcome, Exception):
+            self.settled.set_exception(outcome)
+        else:
+            self.settled.set_result(outcome)
+
+
+class _EachAlone(Exception):  # noqa: N818 - control flow of one flight
+    """Roll the flight back and try each of its commands by itself."""
+
+
+class _NotYet(Exception):  # noqa: N818 - control flow of one flight
+    """The lost transaction still holds its locks."""
+
+
+@dataclass(slots=True)
+class GroupCommit:
+    """Executes commands for many callers at once. `committed` is called after every flight that appended."""
+
+    pool: AsyncEngine
+    codec: Codec
+    committed: Callable[[], None] = lambda: None
+    largest_flight: int = _LARGEST_FLIGHT
+    _pending: deque[_Submission] = field(default_factory=deque)
+    _flying: asyncio.Task[None] | None = None
+
+    async def execute(self, command: Command) -> Outcome:
+        """Carry out a command. Raises its Refusal, or TooManyConflicts."""
+        return cast(Outcome, await self._submit(command, None))
+
+    async def execute_once(self, command: Command, request: IdempotentRequest) -> Outcome | Repeated:
+        """The same for a request with an `Idempotency-Key`. Raises KeyReused and KeyInUse too."""
+        return await self._submit(command, request)
+
+    async def execute_all(self, commands: Sequence[Command]) -> list[Outcome | BaseException]:
+        """Carry out many commands, each for itself; a refusal stands in the place of its outcome."""
+        outcomes = await asyncio.gather(*(self._submit(command, None) for command in commands), return_exceptions=True)
+        return cast(list[Outcome | BaseException], outcomes)
+
+    async def close(self) -> None:
+        """Wait until everything that was submitted is settled."""
+        while self._flying is not None:
+            await asyncio.wait([self._flying])
+
+    def _submit(self, command: Command, request: IdempotentRequest | None) -> "asyncio.Future[Outcome | Repeated]":
+        caller = trace.get_current_span().get_span_context()
+        settled: asyncio.Future[Outcome | Repeated] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Submission(command, request, caller, settled))
+        if self._flying is None:
+            self._flying = asyncio.create_task(self._fly_all())
+        return settled
+
+    async def _fly_all(self) -> None:
+        try:
+            # One turn of the loop, so that callers who are ready now share the first flight.
+            await asyncio.sleep(0)
+            while self._pending:
+                await self._fly(self._board())
+        finally:
+            self._flying = None
+
+    def _board(self) -> list[_Submission]:
+        """The next flight. Two requests with one key never share it, and one that must be alone is."""
+        if self._pending[0].alone:
+            return [self._pending.popleft()]
+        flight: list[_Submission] = []
+        staying: list[_Submission] = []
+        keys: set[idempotency.Identity] = set()
+        while self._pending and len(flight) < self.largest_flight:
+            submission = self._pending.popleft()
+            identity = submission.request.identity if submission.request else None
+            if submission.alone or identity in keys:
+                staying.append(submission)
+                continue
+            if identity is not None:
+                keys.add(identity)
+            flight.append(submission)
+        self._pending.extendleft(reversed(staying))
+        return flight
+
+    async def _fly(self, flight: list[_Submission]) -> None:
+        with batch_span("commit", [submission.caller for submission in flight]):
+            try:
+                await self._commit(flight)
+            except _EachAlone:
+                self._again(flight, alone=True)
+            except Exception as error:
+                if len(flight) == 1:
+                    flight[0].settle(error)
+                    return
+                _log.warning("a set of commands failed; each is tried alone", commands=len(flight), error=repr(error))
+                self._again(flight, alone=True)
+
+    async def _commit(self, flight: list[_Submission]) -> None:
+        decided: Decided | None = None
+        won: set[UUID] = set()
+        try:
+            async with self.pool.begin() as conn:
+                flight = await self._without_repeats(conn, flight)
+                decided = await decide(
+                    conn,
+                    self.codec,
+                    [submission.command for submission in flight],
+                    [traceparent_of(submission.caller) for submission in flight],
+                )
+                won = await self._append(conn, flight, decided)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            _log.warning("the database failed during a commit", error=repr(error))
+            await asyncio.sleep(_PAUSE)
+            if decided is None or not decided.rows:
+                self._again(flight, alone=False)
+                return
+            # The commit may or may not have happened: the same rows, with the same event ids, tell.
+            won = await self._resend(flight, decided)
+        self._settle(flight, decided, won)
+
+    async def _without_repeats(self, conn: AsyncConnection, flight: list[_Submission]) -> list[_Submission]:
+        requests = [submission.request for submission in flight if submission.request]
+        before = await idempotency.settled_already(conn, requests)
+        going = []
+        for submission in flight:
+            answer = before.get(submission.request.identity) if submission.request else None
+            if answer is None:
+                going.append(submission)
+            else:
+                submission.settle(answer)
+        return going
+
+    async def _append(self, conn: AsyncConnection, flight: list[_Submission], decided: Decided) -> set[UUID]:
+        won = await store.append(conn, decided.rows) if decided.rows else set()
+        if decided.must_roll_back(won):
+            raise _EachAlone
+        unsettled = set(decided.unsettled(won))
+        await idempotency.remember(
+            conn,
+            [
+                (submission.request, outcome)
+                for i, (submission, outcome) in enumerate(zip(flight, decided.outcomes, strict=True))
+                if submission.request and isinstance(outcome, Outcome) and i not in unsettled
+            ],
+        )
+        return won
+
+    async def _resend(self, flight: list[_Submission], decided: Decided) -> set[UUID]:
+        requests = [submission.request for submission in flight if submission.request]
+        for _ in range(_MOST_TRIES * 10):
+            try:
+                async with self.pool.begin() as conn:
+                    if requests and len(await idempotency.take(conn, requests)) < len(requests):
+                        raise _NotYet
+                    before = await idempotency.answered(conn, requests) if requests else {}
+                    there = await store.present(conn, (row.event_id for row in decided.rows))
+                    if there:
+                        return {row.stream_id for row in decided.rows if row.event_id in there}
+                    if before:
+                        raise _EachAlone
+                    won = await self._append(conn, flight, decided)
+                    late = await store.present(conn, (row.event_id for row in decided.rows))
+                    earlier = {row.stream_id for row in decided.rows if row.event_id in late} - won
+                    return earlier or won
+            except _NotYet:
+                await asyncio.sleep(_PAUSE)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                await asyncio.sleep(_PAUSE)
+        raise TooManyConflicts
+
+    def _settle(self, flight: list[_Submission], decided: Decided, won: set[UUID]) -> None:
+        unsettled = set(decided.unsettled(won))
+        self._again([flight[i] for i in sorted(unsettled)], alone=False)
+        for i, submission in enumerate(flight):
+            if i not in unsettled:
+                submission.settle(decided.outcomes[i])
+        if won:
+            self.committed()
+
+    def _again(self, flight: Sequence[_Submission], *, alone: bool) -> None:
+        retried = []
+        for submission in flight:
+            submission.tries += 1
+            submission.alone = alone or submission.alone
+            if submission.tries > _MOST_TRIES:
+                submission.settle(TooManyConflicts())
+            elif not submission.settled.done():
+                retried.append(submission)
+        self._pending.extendleft(reversed(retried))
