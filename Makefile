@@ -1,0 +1,81 @@
+# Every task of the project; `make help` lists them.
+# A fresh machine needs Python 3.11, 3.12 or 3.13 (with venv) and make: whatever else a task needs, it gets.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV_VERSION := 0.13.9
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := .venv/bin
+READY := .venv/.ready
+PACKAGES := libs/events services/enrollment services/matching services/sessions services/feedback cli
+# Further arguments of a task: make demo ARGS="--keep --people 400"
+ARGS ?=
+
+.PHONY: help
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) ## Run the whole loop on this machine and show what happened
+	$(RUN)/viceversa demo $(ARGS)
+
+.PHONY: up
+up: $(READY) ## Run the platform on this machine until Ctrl-C
+	$(RUN)/viceversa up $(ARGS)
+
+.PHONY: test
+test: $(READY) ## Run every test; integration tests take a real Kafka where there is one
+	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types, and who may import whom
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(READY) ## Write the code as the linter wants it
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+.PHONY: bench
+bench: $(READY) ## Measure ours beside its peers; writes benchmarks/results/latest.json
+	$(RUN)/python -m benchmarks $(ARGS)
+
+.PHONY: compose-demo
+compose-demo: $(READY) ## Build the images, run the demo against docker compose, take it down
+	deploy/compose-demo $(ARGS)
+
+.PHONY: kafka
+kafka: $(READY) ## Run one real Kafka broker from its jars until Ctrl-C (needs Java)
+	$(RUN)/python deploy/kafka/kafka_node.py $(ARGS)
+
+.PHONY: lock
+lock: $(filter .uv/bin/uv,$(UV)) ## Renew requirements.lock (ARGS=--upgrade for newer versions)
+	$(UV) export --quiet --no-emit-workspace --all-groups --all-extras --format requirements-txt $(ARGS) \
+		--output-file requirements.lock > /dev/null
+	@! grep -nE '://|^--' requirements.lock || { echo "requirements.lock may name no host"; exit 1; }
+
+.PHONY: hooks
+hooks: $(filter .uv/bin/uv,$(UV)) ## Check each commit before it is made
+	$(UV) tool run pre-commit install --hook-type pre-commit --hook-type commit-msg
+
+.PHONY: clean
+clean: ## Delete what the tasks have put here, except the platform's data
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis deploy/kafka/libs
+
+$(READY): requirements.lock $(PACKAGES:=/pyproject.toml) | $(filter .uv/bin/uv,$(UV))
+	@test -n "$(PYTHON)" || { echo "Viceversa needs Python 3.11, 3.12 or 3.13"; exit 1; }
+	@test -x $(RUN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python $(RUN)/python --require-hashes --compile-bytecode requirements.lock
+	$(UV) pip install --quiet --python $(RUN)/python --no-deps $(PACKAGES:%=--editable %)
+	@touch $@
+
+.uv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "Viceversa needs Python 3.11, 3.12 or 3.13"; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
