@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, and_, column, func, literal, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,9 +16,23 @@ from events.contracts.enrollment import (
 )
 from events.membership.tables import coordinators, members
 from events.runtime.consuming import Received
+from events.runtime.database import unnest
 from events.runtime.projecting import TopicProjection
 
 Row = dict[str, Any]
+
+_GIVEN = unnest("given", **{c.name: c.type for c in members.c})
+_NEW_MEMBERS = insert(members).from_select(list(members.c.keys()), select(_GIVEN).order_by(_GIVEN.c.participant))
+# In one order, because consumers of both topics lock the same people's rows.
+_WRITE_MEMBERS = _NEW_MEMBERS.on_conflict_do_update(
+    index_elements=[members.c.participant],
+    set_={
+        "subject": func.coalesce(_NEW_MEMBERS.excluded.subject, members.c.subject),
+        "region": func.coalesce(_NEW_MEMBERS.excluded.region, members.c.region),
+        "role": func.coalesce(_NEW_MEMBERS.excluded.role, members.c.role),
+        "active": and_(_NEW_MEMBERS.excluded.active, members.c.active),
+    },
+)
 
 
 async def apply(conn: AsyncConnection, received: Sequence[Received[Any]]) -> None:
@@ -36,7 +50,7 @@ async def apply(conn: AsyncConnection, received: Sequence[Received[Any]]) -> Non
             case ParticipantWithdrawn():
                 _member(known, event).update(active=False)
     if known:
-        await _write_members(conn, [known[participant] for participant in sorted(known)])
+        await conn.execute(_WRITE_MEMBERS, {c.name: [row[c.name] for row in known.values()] for c in members.c})
     if assigned:
         await _write_coordinators(conn, [assigned[key] for key in sorted(assigned)])
 
@@ -44,25 +58,6 @@ async def apply(conn: AsyncConnection, received: Sequence[Received[Any]]) -> Non
 def _member(known: dict[UUID, Row], event: ParticipantEnrolled | ParticipantLinked | ParticipantWithdrawn) -> Row:
     unknown = {"program": event.program, "subject": None, "region": None, "role": None, "active": True}
     return known.setdefault(event.participant, {"participant": event.participant} | unknown)
-
-
-async def _write_members(conn: AsyncConnection, rows: Sequence[Row]) -> None:
-    # Rows come sorted: two consumers that hold events of the same people lock them in one order.
-    arrays = [literal([row[c.name] for row in rows], ARRAY(c.type)) for c in members.c]
-    given = func.unnest(*arrays).table_valued(*(column(c.name, c.type) for c in members.c), name="given")
-    insertion = insert(members).from_select(list(members.c.keys()), select(*given.render_derived().c))
-    new = insertion.excluded
-    await conn.execute(
-        insertion.on_conflict_do_update(
-            index_elements=[members.c.participant],
-            set_={
-                "subject": func.coalesce(new.subject, members.c.subject),
-                "region": func.coalesce(new.region, members.c.region),
-                "role": func.coalesce(new.role, members.c.role),
-                "active": and_(new.active, members.c.active),
-            },
-        )
-    )
 
 
 async def _write_coordinators(conn: AsyncConnection, rows: Sequence[Row]) -> None:
