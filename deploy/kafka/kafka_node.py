@@ -1,6 +1,7 @@
 """One real Kafka broker from its jars, where there is no Docker: KRaft, a single node on free ports of localhost.
 
-`python deploy/kafka/kafka_node.py` runs one until Ctrl-C and prints its address. Needs Java 17 and, the first time, Maven.
+`python deploy/kafka/kafka_node.py` runs one until Ctrl-C and prints its address. It needs Java 17
+and, the first time, Maven.
 """
 
 import argparse
@@ -60,14 +61,14 @@ def fetch_jars() -> Path:
 @contextmanager
 def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[str]:
     """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
-    classpath = f"{fetch_jars()}/*"
+    java = ["java", *_JVM, _LOGGING, "-cp", f"{fetch_jars()}/*"]
     folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
     port = port or free_port()
     properties = folder / "server.properties"
     properties.write_text(_properties(folder, port, free_port(), partitions))
     try:
         formatted = subprocess.run(
-            ["java", *_JVM, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)],
+            [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)],
             capture_output=True,
             text=True,
             check=False,
@@ -77,7 +78,7 @@ def running_node(*, partitions: int = 4, port: int | None = None, within: float 
         log = folder / "log"
         with log.open("wb") as output:
             node = subprocess.Popen(
-                ["java", *_JVM, _LOGGING, "-cp", classpath, "kafka.Kafka", str(properties)],
+                [*java, "kafka.Kafka", str(properties)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

