@@ -1,0 +1,88 @@
+"""The `viceversa` command."""
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+
+from viceversa.platform.foreground import run_until_signalled
+from viceversa.platform.presence import presence, stop_platform
+from viceversa.platform.refusal import PlatformRefused
+from viceversa.platform.screen import SteadyConsole, show_presence
+from viceversa.platform.topics import create_topics
+
+P = ParamSpec("P")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse mentoring programs, event by event.")
+topics = typer.Typer(no_args_is_help=True, help="The topics of a real Kafka.")
+app.add_typer(topics, name="topics")
+
+Data = Annotated[Path, typer.Option(help="Folder that keeps everything the platform knows.")]
+Kafka = Annotated[str, typer.Option(help="host:port of the Kafka to use.", metavar="HOST:PORT")]
+DEFAULT_DATA = Path(".viceversa")
+
+
+def refusals_are_told(command: Callable[P, None]) -> Callable[P, None]:
+    """A refusal is one message and exit code 1, not a traceback."""
+
+    @wraps(command)
+    def told(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except PlatformRefused as refusal:
+            Console(stderr=True).print(f"viceversa: {refusal}", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return told
+
+
+@app.command()
+@refusals_are_told
+def up(
+    data: Data = DEFAULT_DATA,
+    kafka: Annotated[
+        str | None,
+        typer.Option(help="host:port of a Kafka to use instead of the broker in memory.", metavar="HOST:PORT"),
+    ] = None,
+) -> None:
+    """Start the whole platform on this machine and keep it running until Ctrl-C."""
+    asyncio.run(run_until_signalled(data, kafka, SteadyConsole()))
+
+
+@app.command()
+@refusals_are_told
+def down(data: Data = DEFAULT_DATA) -> None:
+    """Stop the platform that runs in a folder, or what a killed one has left there."""
+    typer.echo(stop_platform(data))
+
+
+@app.command()
+@refusals_are_told
+def status(data: Data = DEFAULT_DATA) -> None:
+    """Show what runs in a folder; the exit code is 0 only when every service is ready."""
+    found = asyncio.run(presence(data))
+    show_presence(found, data, Console())
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+@topics.command("create")
+@refusals_are_told
+def create(
+    kafka: Kafka,
+    replication_factor: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 1,
+) -> None:
+    """Create the topics that are missing: two a service, 12 partitions, 30 days public and 7 days restricted."""
+    created = asyncio.run(create_topics(kafka, replication_factor=replication_factor))
+    for topic in created:
+        typer.echo(f"created {topic}")
+    if not created:
+        typer.echo("every topic exists already")
+
+
+if __name__ == "__main__":
+    app()

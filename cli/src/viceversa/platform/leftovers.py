@@ -1,0 +1,147 @@
+"""Recognising processes that an earlier supervisor started and could not stop, and stopping those and no others.
+
+A pid alone says nothing: the kernel gives it to the next process. A process is recognised by its pid, the time it was
+started and its arguments together.
+"""
+
+import json
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # ships no types
+
+# Start times are counted from the machine's boot, which the kernel reports in whole seconds.
+_CLOCK_TOLERANCE = 2.0
+_GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process, not to be confused with a later one of the same pid."""
+
+    pid: int
+    started: float
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """The process that has this pid now."""
+        try:
+            process = psutil.Process(pid)
+            return cls(pid, process.create_time(), tuple(process.cmdline()[1:]))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Identity":
+        """Read what `as_json` wrote."""
+        return cls(int(document["pid"]), float(document["started"]), tuple(document["arguments"]))
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file."""
+        return asdict(self)
+
+    def alive(self) -> bool:
+        """Whether that very process still runs."""
+        return self._process() is not None
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal that very process, if it still runs."""
+        process = self._process()
+        if process is not None:
+            process.send_signal(number)
+
+    def gone_within(self, seconds: float) -> bool:
+        """Wait for its end."""
+        process = self._process()
+        if process is None:
+            return True
+        try:
+            process.wait(seconds)
+        except psutil.TimeoutExpired:
+            return not self.alive()
+        return True
+
+    def _process(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            same = (
+                abs(process.create_time() - self.started) <= _CLOCK_TOLERANCE
+                and process.status() != psutil.STATUS_ZOMBIE
+                and tuple(process.cmdline()[1:]) == self.arguments
+            )
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+        return process if same else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A process of the platform, and how it is stopped: higher stages first, by its own signal."""
+
+    name: str
+    identity: Identity
+    stage: int
+    stop_signal: signal.Signals
+
+
+class Register:
+    """The list of running processes, kept on disk so that it survives the supervisor."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Write down a process that was just started."""
+        self._entries[entry.name] = entry
+        self._write()
+
+    def remove(self, name: str) -> None:
+        """Forget a process that has ended."""
+        if self._entries.pop(name, None) is not None:
+            self._write()
+
+    def _write(self) -> None:
+        entries = [
+            {"name": e.name, "stage": e.stage, "stop_signal": e.stop_signal.name, **e.identity.as_json()}
+            for e in self._entries.values()
+        ]
+        beside = self._path.with_suffix(".new")
+        beside.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+        beside.replace(self._path)
+
+
+def read_register(path: Path) -> list[Entry]:
+    """What was written down last; empty when there is none."""
+    if not path.exists():
+        return []
+    return [
+        Entry(e["name"], Identity.from_json(e), int(e["stage"]), signal.Signals[e["stop_signal"]])
+        for e in json.loads(path.read_text(encoding="utf-8"))
+    ]
+
+
+def stop_leftovers(path: Path) -> list[str]:
+    """Stop every registered process that still runs, in order; returns their names. The folder's lock must be held."""
+    entries = read_register(path)
+    stopped: list[str] = []
+    for stage in sorted({entry.stage for entry in entries}, reverse=True):
+        running = [entry for entry in entries if entry.stage == stage and entry.identity.alive()]
+        stop(running)
+        stopped += [entry.name for entry in running]
+    path.unlink(missing_ok=True)
+    return stopped
+
+
+def stop(entries: Sequence[Entry]) -> None:
+    """Ask all of them to end, wait, and kill those who do not."""
+    for entry in entries:
+        entry.identity.send(entry.stop_signal)
+    for entry in entries:
+        if not entry.identity.gone_within(_GRACE):
+            entry.identity.send(signal.SIGKILL)
+            entry.identity.gone_within(_GRACE)
