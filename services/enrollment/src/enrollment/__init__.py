@@ -1,0 +1,1 @@
+"""Enrollment: programs, the people in them, and the file they sign up by."""

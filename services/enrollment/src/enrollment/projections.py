@@ -1,0 +1,111 @@
+"""Lists of programs and participants: ids, roles, regions. Names are read from subjects' streams, never kept here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Column, Date, Index, MetaData, Table, Text, Uuid, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from enrollment.domain.participant import ParticipantEnrolled, ParticipantWithdrew, Status
+from enrollment.domain.program import ProgramClosed, ProgramDrafted, ProgramOpened, State
+from events.runtime.database import any_of, unnest
+from events.runtime.private_events import Recorded
+from events.runtime.projecting import StoreProjection
+
+metadata = MetaData()
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("participant", Uuid, primary_key=True),
+    Column("program", Uuid, nullable=False),
+    Column("subject", Uuid, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Index("participants_program", "program", "participant"),
+    Index("participants_subject", "subject"),
+)
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("program", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+_ENROLLED = unnest(
+    "enrolled", participant=Uuid(), program=Uuid(), subject=Uuid(), role=Text(), region=Text(), status=Text()
+)
+_INSERT_PARTICIPANTS = (
+    insert(participants)
+    .from_select(list(participants.c.keys()), select(_ENROLLED).order_by(_ENROLLED.c.participant))
+    .on_conflict_do_nothing()
+)
+_WITHDRAW = (
+    update(participants)
+    .where(participants.c.participant == any_of("withdrawn", Uuid()))
+    .values(status=Status.WITHDRAWN.value)
+)
+
+_DRAFTED = unnest("drafted", program=Uuid(), name=Text(), starts_on=Date(), ends_on=Date(), state=Text())
+_INSERT_PROGRAMS = (
+    insert(programs)
+    .from_select(list(programs.c.keys()), select(_DRAFTED).order_by(_DRAFTED.c.program))
+    .on_conflict_do_nothing()
+)
+_CHANGED = unnest("changed", program=Uuid(), state=Text())
+_CHANGE_PROGRAMS = update(programs).where(programs.c.program == _CHANGED.c.program).values(state=_CHANGED.c.state)
+
+
+async def apply_participants(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
+    """Who takes part or did: one statement for those who came, one for those who left."""
+    came = [(r.stream_id, r.event) for r in recorded if isinstance(r.event, ParticipantEnrolled)]
+    left = [r.stream_id for r in recorded if isinstance(r.event, ParticipantWithdrew)]
+    if came:
+        await conn.execute(
+            _INSERT_PARTICIPANTS,
+            {
+                "participant": [participant for participant, _ in came],
+                "program": [event.program for _, event in came],
+                "subject": [event.subject for _, event in came],
+                "role": [event.role.value for _, event in came],
+                "region": [event.region for _, event in came],
+                "status": [Status.ACTIVE.value] * len(came),
+            },
+        )
+    if left:
+        await conn.execute(_WITHDRAW, {"withdrawn": left})
+
+
+async def apply_programs(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
+    """Programs and how far each has come: one statement for new ones, one for those that went on."""
+    drafted = [(r.stream_id, r.event.terms) for r in recorded if isinstance(r.event, ProgramDrafted)]
+    states = {
+        r.stream_id: (State.OPEN if isinstance(r.event, ProgramOpened) else State.CLOSED).value
+        for r in recorded
+        if isinstance(r.event, ProgramOpened | ProgramClosed)
+    }
+    if drafted:
+        await conn.execute(
+            _INSERT_PROGRAMS,
+            {
+                "program": [program for program, _ in drafted],
+                "name": [terms.name for _, terms in drafted],
+                "starts_on": [terms.starts_on for _, terms in drafted],
+                "ends_on": [terms.ends_on for _, terms in drafted],
+                "state": [State.DRAFT.value] * len(drafted),
+            },
+        )
+    if states:
+        await conn.execute(_CHANGE_PROGRAMS, {"program": list(states), "state": list(states.values())})
+
+
+FROM_STORE = (
+    StoreProjection(name="participants", handles=(ParticipantEnrolled, ParticipantWithdrew), apply=apply_participants),
+    StoreProjection(name="programs", handles=(ProgramDrafted, ProgramOpened, ProgramClosed), apply=apply_programs),
+)
