@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 import kafka_node
 from events.testing.postgres import embedded_server
-from viceversa.platform.broker import announced
+from viceversa.platform.announcement import announced
 
 # The reaper of testcontainers is an image of its own; each test run stops what it started.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
