@@ -1,0 +1,1 @@
+"""Feedback: what participants are asked, what they answer, and requests for another match."""

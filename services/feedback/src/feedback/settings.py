@@ -1,0 +1,7 @@
+"""Settings of a feedback process, from its environment."""
+
+from events.runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What every service needs, and nothing more."""
