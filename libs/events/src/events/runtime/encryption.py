@@ -19,7 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from events.runtime.database import any_of, unnest
 from events.runtime.schema import subject_keys
 
-_KEYS = select(subject_keys.c.subject, subject_keys.c.wrapped).where(subject_keys.c.subject == any_of("subjects", Uuid()))
+_KEYS = select(subject_keys.c.subject, subject_keys.c.wrapped).where(
+    subject_keys.c.subject == any_of("subjects", Uuid())
+)
 _NEW = unnest("new", subject=Uuid(), wrapped=LargeBinary(), wrapped_with=Text())
 _INSERT = (
     insert(subject_keys)

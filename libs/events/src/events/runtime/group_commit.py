@@ -49,11 +49,11 @@ class _Submission:
             self.settled.set_result(outcome)
 
 
-class _EachAlone(Exception):  # noqa: N818 - control flow of one flight
+class _EachAlone(Exception):
     """Roll the flight back and try each of its commands by itself."""
 
 
-class _NotYet(Exception):  # noqa: N818 - control flow of one flight
+class _NotYet(Exception):
     """The lost transaction still holds its locks."""
 
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+class Refusal(Exception):
     """What, where, and how to mend it. Subclasses name `slug` (stable), `status` and `title`.
 
     `detail` is one sentence for a person; `extra` are further members of the problem document. No personal data.

@@ -117,10 +117,13 @@ def under(context: SpanContext) -> Context:
 
 
 @contextmanager
-def batch_span(
-    name: str, members: Sequence[SpanContext], kind: SpanKind = SpanKind.INTERNAL
-) -> Iterator[trace.Span]:
+def batch_span(name: str, members: Sequence[SpanContext], kind: SpanKind = SpanKind.INTERNAL) -> Iterator[trace.Span]:
     """A span of its own for a batch, a root that links up to 128 of its members."""
     links = [Link(context) for context in members if context.is_valid][:_LINKS_PER_SPAN]
     with TRACER.start_as_current_span(name, context=Context(), kind=kind, links=links) as span:
         yield span
+
+
+def current() -> SpanContext:
+    """The span that runs now; invalid outside any."""
+    return trace.get_current_span().get_span_context()

@@ -1,0 +1,49 @@
+"""How far each reader of the log has come. A cursor moves by compare-and-set, so a reader that was overtaken notices."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, cast, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events.runtime.schema import Xid8, cursors
+from events.runtime.store import BEGINNING, Position
+
+
+def _xid(transaction_id: int) -> Any:  # noqa: ANN401 - expression of a user-defined type
+    return cast(str(transaction_id), Xid8)
+
+
+_POSITION = (cast(cast(cursors.c.transaction_id, Text), BigInteger), cursors.c.sequence)
+
+
+async def read(conn: AsyncConnection, name: str) -> Position:
+    """Where the cursor stands; made at the beginning of the log when it is new."""
+    await conn.execute(
+        insert(cursors)
+        .values(name=name, transaction_id=_xid(BEGINNING.transaction_id), sequence=BEGINNING.sequence)
+        .on_conflict_do_nothing()
+    )
+    row = (await conn.execute(select(*_POSITION).where(cursors.c.name == name))).one()
+    return Position(*row)
+
+
+async def lock(conn: AsyncConnection, name: str) -> Position | None:
+    """The cursor's position, locked until the transaction ends; None while another process holds it."""
+    statement = select(*_POSITION).where(cursors.c.name == name).with_for_update(skip_locked=True)
+    row = (await conn.execute(statement)).one_or_none()
+    return Position(*row) if row else None
+
+
+async def move(conn: AsyncConnection, name: str, before: Position, after: Position) -> bool:
+    """Move the cursor if it still stands where this reader left it."""
+    result = await conn.execute(
+        update(cursors)
+        .where(
+            cursors.c.name == name,
+            cursors.c.transaction_id == _xid(before.transaction_id),
+            cursors.c.sequence == before.sequence,
+        )
+        .values(transaction_id=_xid(after.transaction_id), sequence=after.sequence)
+    )
+    return result.rowcount == 1

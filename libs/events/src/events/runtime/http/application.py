@@ -1,0 +1,75 @@
+"""The FastAPI application of one service: its routes, and those that every service has."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from events.contracts.registry import event_type
+from events.runtime.clock import TurnableClock
+from events.runtime.http import problems
+from events.runtime.http.answers import Answer
+from events.runtime.http.edge import Call, Edge
+from events.runtime.http.middleware import BodyLimit, ServerSpans, larger_bodies
+from events.runtime.refusals import NotFound
+
+Readiness = Callable[[], Awaitable[dict[str, Any]]]
+"""What is not ready (empty when all is), and what stands still."""
+
+
+class Turn(BaseModel):
+    """A time to show."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    now: AwareDatetime
+
+
+def create_application(
+    name: str, edge: Edge, routes: Callable[[Edge], APIRouter], readiness: Readiness, turned: Callable[[], None]
+) -> FastAPI:
+    """The application. Raises RouteWithoutRow."""
+    app = FastAPI(title=name, version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(routes(edge))
+    app.include_router(_common(edge, readiness, turned))
+    edge.check(app)
+    app.add_middleware(BodyLimit, larger=larger_bodies(app))
+    app.add_middleware(ServerSpans)
+    return app
+
+
+def _common(edge: Edge, readiness: Readiness, turned: Callable[[], None]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/livez", **edge.action("health.live"))
+    async def live() -> Response:
+        return Answer({"status": "alive"}).response()
+
+    @router.get("/readyz", **edge.action("health.ready"))
+    async def ready() -> Response:
+        found = await readiness()
+        return Answer(found, status=200 if found["ready"] else 503).response()
+
+    @router.get("/v1/schemas/{name}", **edge.action("schema.read"))
+    async def schema(name: str) -> Response:
+        contract = event_type(name)
+        if contract is None:
+            raise NotFound
+        return Answer(contract.model_json_schema()).response()
+
+    @router.get("/v1/clock", **edge.action("clock.read"))
+    async def read_clock(call: Annotated[Call, Depends(edge.call)]) -> Response:
+        return call.reply(Answer({"now": call.now}))
+
+    @router.put("/v1/clock", **edge.action("clock.turn"))
+    async def turn_clock(turn: Turn, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        call.permit(call.caller.roles)
+        if not isinstance(edge.clock, TurnableClock):
+            raise NotFound
+        await edge.clock.turn(turn.now)
+        turned()
+        return call.reply(Answer({"now": call.now}))
+
+    return router

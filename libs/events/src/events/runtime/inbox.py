@@ -1,0 +1,155 @@
+"""What a consumer has taken in, and what waits for its cause. Every delivery of an event has one effect.
+
+Inbox rows keep headers and payload, and their place in the log of this database, so that a projection over other
+services' events can be rebuilt from them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, or_, select, union_all, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events.runtime.database import any_of, unnest
+from events.runtime.messages import Message, restore
+from events.runtime.schema import events, inbox, waiting
+
+_KNOWN = union_all(
+    *(
+        select(table.c.event_id).where(
+            table.c.consumer == bindparam("consumer"), table.c.event_id == any_of("event_ids", Uuid())
+        )
+        for table in (inbox, waiting)
+    )
+)
+_WAITING_KEYS = select(waiting.c.key).where(waiting.c.consumer == bindparam("consumer")).distinct()
+
+_TAKEN = unnest("taken", event_id=Uuid(), headers=Text(), payload=Text())
+_TAKE_IN = insert(inbox).from_select(
+    ["consumer", "event_id", "headers", "payload"],
+    select(
+        bindparam("consumer", type_=Text),
+        _TAKEN.c.event_id,
+        cast(_TAKEN.c.headers, JSONB),
+        cast(_TAKEN.c.payload, JSONB),
+    ),
+)
+
+_PARKED = unnest("parked", event_id=Uuid(), key=Uuid(), cause=Uuid(), headers=Text(), payload=Text())
+_PARK = insert(waiting).from_select(
+    ["consumer", "event_id", "key", "cause", "headers", "payload"],
+    select(
+        bindparam("consumer", type_=Text),
+        _PARKED.c.event_id,
+        _PARKED.c.key,
+        _PARKED.c.cause,
+        cast(_PARKED.c.headers, JSONB),
+        cast(_PARKED.c.payload, JSONB),
+    ),
+)
+_UNPARK = delete(waiting).where(
+    waiting.c.consumer == bindparam("consumer"), waiting.c.event_id == any_of("event_ids", Uuid())
+)
+
+_AGAIN = unnest("again", event_id=Uuid(), cause=Uuid())
+_WAIT_AGAIN = (
+    update(waiting)
+    .where(waiting.c.consumer == bindparam("waits_for"), waiting.c.event_id == _AGAIN.c.event_id)
+    .values(cause=_AGAIN.c.cause)
+)
+
+_FIRST = (
+    select(waiting.c.key, waiting.c.cause)
+    .where(waiting.c.consumer == bindparam("consumer"))
+    .distinct(waiting.c.key)
+    .order_by(waiting.c.key, waiting.c.position)
+    .subquery("first")
+)
+_RELEASED = (
+    select(cast(waiting.c.headers, Text), cast(waiting.c.payload, Text))
+    .join(_FIRST, _FIRST.c.key == waiting.c.key)
+    .where(
+        waiting.c.consumer == bindparam("consumer"),
+        # A key whose first message has no cause was joined by one after the messages before it were released.
+        or_(_FIRST.c.cause.is_(None), exists().where(events.c.stream_id == _FIRST.c.cause)),
+    )
+    .order_by(waiting.c.position)
+    .limit(500)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message that waits: for the stream `cause`, or (None) behind an earlier message of its key."""
+
+    message: Message
+    cause: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The inbox of one consumer."""
+
+    consumer: str
+
+    async def known(self, conn: AsyncConnection, messages: Sequence[Message]) -> set[UUID]:
+        """Ids of messages that were taken in, or wait already."""
+        return set(
+            await conn.scalars(_KNOWN, {"consumer": self.consumer, "event_ids": [message.id for message in messages]})
+        )
+
+    async def waiting_keys(self, conn: AsyncConnection) -> set[UUID]:
+        """Keys behind which new messages have to wait."""
+        return set(await conn.scalars(_WAITING_KEYS, {"consumer": self.consumer}))
+
+    async def take_in(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
+        """Record the messages, after their effects. A plain insert: after a zombie's race it fails, and all is undone."""
+        if messages:
+            await conn.execute(
+                _TAKE_IN,
+                {
+                    "consumer": self.consumer,
+                    "event_id": [message.id for message in messages],
+                    "headers": [message.headers for message in messages],
+                    "payload": [message.payload for message in messages],
+                },
+            )
+
+    async def park(self, conn: AsyncConnection, parked: Sequence[Parked]) -> None:
+        """Let messages wait, in this order within their keys."""
+        if parked:
+            await conn.execute(
+                _PARK,
+                {
+                    "consumer": self.consumer,
+                    "event_id": [entry.message.id for entry in parked],
+                    "key": [entry.message.key for entry in parked],
+                    "cause": [entry.cause for entry in parked],
+                    "headers": [entry.message.headers for entry in parked],
+                    "payload": [entry.message.payload for entry in parked],
+                },
+            )
+
+    async def released(self, conn: AsyncConnection) -> list[Message]:
+        """Messages of the keys whose first message need wait no longer, in order."""
+        rows = await conn.execute(_RELEASED, {"consumer": self.consumer})
+        return [restore(headers, payload) for headers, payload in rows]
+
+    async def unpark(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
+        """Forget that these wait."""
+        if messages:
+            await conn.execute(_UNPARK, {"consumer": self.consumer, "event_ids": [message.id for message in messages]})
+
+    async def wait_again(self, conn: AsyncConnection, parked: Sequence[Parked]) -> None:
+        """Released messages that turn out to miss another cause stay in their place and wait for that one."""
+        if parked:
+            await conn.execute(
+                _WAIT_AGAIN,
+                {
+                    "waits_for": self.consumer,
+                    "event_id": [entry.message.id for entry in parked],
+                    "cause": [entry.cause for entry in parked],
+                },
+            )

@@ -1,0 +1,88 @@
+"""Kafka records as the consumers work on them: decoded once, with what the inbox keeps of each."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aiokafka import ConsumerRecord, TopicPartition
+from pydantic import ValidationError
+
+from events.contracts import envelope
+from events.contracts.envelope import Envelope, MalformedMessage
+from events.contracts.registry import PublishedEvent, event_type
+from events.runtime.consuming import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery of one event."""
+
+    envelope: Envelope
+    received: Received[Any]
+    headers: str
+    """JSON object, for the inbox."""
+    payload: str
+
+    @classmethod
+    def of(cls, found: Envelope, event: PublishedEvent, traceparent: str | None = None) -> "Message":
+        """A message that came by no broker."""
+        headers = {name: text.decode() for name, text in envelope.encode(found, traceparent)}
+        return _message(found, traceparent, event, json.dumps(headers), envelope.data(event).decode())
+
+    @property
+    def id(self) -> UUID:
+        return self.envelope.id
+
+    @property
+    def key(self) -> UUID:
+        return self.envelope.subject
+
+
+def place_of(record: "ConsumerRecord[bytes, bytes]") -> TopicPartition:
+    """Where the record stands."""
+    return TopicPartition(record.topic, record.partition)
+
+
+def decode(
+    headers: Iterable[tuple[str, bytes]], value: bytes, handled: frozenset[type[PublishedEvent]]
+) -> Message | None:
+    """Decode a record; None for an event that this consumer does not handle. Raises MalformedMessage."""
+    headers = list(headers)
+    found, traceparent = envelope.decode(headers)
+    contract = event_type(found.type)
+    if contract is None or contract not in handled:
+        return None
+    try:
+        event = contract.model_validate_json(value)
+    except ValidationError as error:
+        # The error names fields and rules, never the values: they may be personal.
+        places = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)}))
+        raise MalformedMessage(f"{found.type} {found.id} does not fit its contract at {places or 'its root'}") from None
+    return _message(
+        found, traceparent, event, json.dumps({name: text.decode() for name, text in headers}), value.decode()
+    )
+
+
+def restore(headers: str, payload: str) -> Message:
+    """Decode again what a table of this service kept. Raises MalformedMessage."""
+    kept: Mapping[str, str] = json.loads(headers)
+    found, traceparent = envelope.decode((name, text.encode()) for name, text in kept.items())
+    contract = event_type(found.type)
+    if contract is None:
+        raise MalformedMessage(f"{found.type} is unknown")
+    return _message(found, traceparent, contract.model_validate_json(payload), headers, payload)
+
+
+def _message(found: Envelope, traceparent: str | None, event: PublishedEvent, headers: str, payload: str) -> Message:
+    received = Received(
+        id=found.id,
+        key=found.subject,
+        event=event,
+        at=found.time,
+        correlation=found.correlation,
+        sequence=found.sequence,
+        traceparent=traceparent,
+    )
+    return Message(found, received, headers, payload)

@@ -1,0 +1,82 @@
+"""Consumers on Kafka through FastStream: batches, nothing acknowledged before it is applied."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from events.runtime.consumer import Consumer
+
+_log = structlog.get_logger(__name__)
+
+_LARGEST_BATCH = 500
+_BATCH_TIMEOUT_MS = 20
+_RELEASE_EVERY = 0.25
+_PAUSE = 1.0
+
+
+class Subscription:
+    """Consumers of one process."""
+
+    def __init__(self, bootstrap_servers: str, consumers: Sequence[Consumer], client_id: str) -> None:
+        self.started = False
+        self._consumers = consumers
+        self._broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None)
+        for consumer in consumers:
+            self._subscribe(consumer)
+
+    async def run(self) -> None:
+        """Consume for ever. Cancelled, it finishes the batches in hand and leaves its groups."""
+        try:
+            await self._start()
+            self.started = True
+            while True:
+                await asyncio.sleep(_RELEASE_EVERY)
+                for consumer in self._consumers:
+                    await self._release(consumer)
+        finally:
+            self.started = False
+            await self._broker.stop()
+
+    async def _start(self) -> None:
+        while True:
+            try:
+                await self._broker.start()
+            except (KafkaError, OSError) as error:
+                _log.warning("consumers: the broker is away", error=repr(error))
+                await self._broker.stop()
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+
+    async def _release(self, consumer: Consumer) -> None:
+        try:
+            await consumer.release()
+        except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
+            _log.warning("what waits for its cause could not be released", consumer=consumer.name, error=repr(error))
+
+    def _subscribe(self, consumer: Consumer) -> None:
+        topics = sorted({event_type.topic() for event_type in consumer.effects.handles})
+
+        @self._broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=consumer.group,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            max_records=_LARGEST_BATCH,
+            batch_timeout_ms=_BATCH_TIMEOUT_MS,
+            decoder=_undecoded,
+        )
+        async def handle(message: KafkaMessage) -> None:
+            records: Any = message.raw_message
+            partitions: Any = message.consumer
+            await consumer.handle(records, partitions)
+
+
+async def _undecoded(_: Any) -> None:  # noqa: ANN401 - FastStream's message type differs between batch and single
+    """The consumer decodes records itself, once."""
