@@ -48,7 +48,7 @@ bench: $(READY) ## Measure ours beside its peers; writes benchmarks/results/late
 
 .PHONY: compose-demo
 compose-demo: $(READY) ## Build the images, run the demo against docker compose, take it down
-	deploy/compose-demo $(ARGS)
+	$(RUN)/python deploy/compose/demo.py $(ARGS)
 
 .PHONY: kafka
 kafka: $(READY) ## Run one real Kafka broker from its jars until Ctrl-C (needs Java)

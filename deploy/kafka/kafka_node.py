@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from viceversa.platform.ports import Ports
+
 HERE = Path(__file__).resolve().parent
 JARS = HERE / "libs"
 _CLUSTER = "5L6g3nShT-eMCtK--X86sw"
@@ -63,9 +65,10 @@ def running_node(*, partitions: int = 4, port: int | None = None, within: float 
     """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
     java = ["java", *_JVM, _LOGGING, "-cp", f"{fetch_jars()}/*"]
     folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
-    port = port or free_port()
+    free = Ports()
+    port = port or free.choose(None)
     properties = folder / "server.properties"
-    properties.write_text(_properties(folder, port, free_port(), partitions))
+    properties.write_text(_properties(folder, port, free.choose(None), partitions))
     try:
         formatted = subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)],
@@ -90,14 +93,6 @@ def running_node(*, partitions: int = 4, port: int | None = None, within: float 
             _stop(node)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port of localhost that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def server_settings(*, partitions: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 import kafka_node
 from events.testing.postgres import embedded_server
 from viceversa.platform.announcement import announced
+from viceversa.platform.ports import Ports
 
 # The reaper of testcontainers is an image of its own; each test run stops what it started.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -113,7 +114,7 @@ def running(kind: Kind) -> Iterator[Servers]:
 def _start_containers(stack: ExitStack) -> tuple[str, str, str]:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only where there is an engine
 
-    port = kafka_node.free_port()
+    port = Ports().choose(None)
     kafka = DockerContainer(KAFKA).with_bind_ports(9092, port)
     for name, value in _kafka_settings(f"localhost:{port}").items():
         kafka.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
@@ -166,7 +167,7 @@ def local_broker() -> Iterator[str]:
 @contextmanager
 def fake_redis() -> Iterator[str]:
     """The Redis of the local platform."""
-    port = kafka_node.free_port()
+    port = Ports().choose(None)
     process = subprocess.Popen([sys.executable, "-m", "viceversa.platform.redis_server", "--port", str(port)])
     try:
         until_it_answers("fakeredis", lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close())
