@@ -21,7 +21,7 @@ class Description(BaseModel):
 
     state: Literal["starting", "running", "stopping", "stopped"]
     broker: Literal["local broker", "kafka"]
-    supervisor: int
+    supervisor: int | None
     services: dict[str, Running]
     kafka: str | None
     log_epoch: str

@@ -6,17 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from viceversa.platform.local import LocalPlatform
-from viceversa.platform.screen import Screen
+from viceversa.platform.screen import Screen, SteadyConsole
 from viceversa.platform.services import SERVICES
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_until_signalled(
-    data: Path, kafka: str | None, console: Console, *, services: Mapping[str, Sequence[str]] = SERVICES
+    data: Path, kafka: str | None, console: SteadyConsole, *, services: Mapping[str, Sequence[str]] = SERVICES
 ) -> None:
     """Start the platform, show it, and stop it in good order at the first signal, even half-way through its start.
 
@@ -53,5 +51,5 @@ async def _serve(platform: LocalPlatform, screen: Screen) -> None:
 def _end(serving: asyncio.Task[None], screen: Screen) -> None:
     # Once only: a second cancellation would break off the orderly stop that the first one began.
     if not serving.cancelling():
-        screen.remark("stopping")
         serving.cancel()
+        screen.remark("stopping")

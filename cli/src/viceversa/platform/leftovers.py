@@ -4,7 +4,9 @@ A pid alone says nothing: the kernel gives it to the next process. A process is 
 started and its arguments together.
 """
 
+import contextlib
 import json
+import os
 import signal
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -145,3 +147,11 @@ def stop(entries: Sequence[Entry]) -> None:
         if not entry.identity.gone_within(_GRACE):
             entry.identity.send(signal.SIGKILL)
             entry.identity.gone_within(_GRACE)
+        kill_group(entry.identity.pid)
+
+
+def kill_group(leader: int) -> None:
+    """Kill what a process has left behind that had a session of its own and has just ended."""
+    # Its pid cannot be given to another process while its group has members.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

@@ -217,13 +217,19 @@ class LocalPlatform:
         self._tell(process)
 
     def _describe(self) -> None:
+        try:
+            self._description().write(self._folder.description)
+        except OSError as error:
+            self._remark(f"{self._folder.description} could not be written: {error}")
+
+    def _description(self) -> Description:
         infrastructure = self._infrastructure
         pids = {process.name: process.pid for process in self.processes}
         states: Mapping[State, Any] = {State.STARTING: "starting", State.READY: "running", State.STOPPING: "stopping"}
-        Description(
+        return Description(
             state=states.get(self._state, "stopped"),
             broker="local broker" if self._given_kafka is None else "kafka",
-            supervisor=os.getpid(),
+            supervisor=None if self._state is State.STOPPED else os.getpid(),
             services={name: Running(url=url, pid=pids.get(name)) for name, url in infrastructure.service_urls.items()},
             kafka=infrastructure.kafka or None,
             log_epoch=infrastructure.log_epoch,
@@ -232,7 +238,7 @@ class LocalPlatform:
             identity_provider=infrastructure.identity_provider,
             logs=self._folder.logs,
             spans=self._folder.spans,
-        ).write(self._folder.description)
+        )
 
     async def _start_watcher(self) -> None:
         with self._folder.log("watcher").open("ab") as log:
@@ -247,11 +253,16 @@ class LocalPlatform:
             )
 
     async def _stop(self) -> None:
+        errors: list[BaseException] = []
         if self.processes:
             self._state = State.STOPPING
             self._describe()
             for stage in sorted({process.program.stage for process in self.processes}, reverse=True):
-                await asyncio.gather(*(p.stop() for p in self.processes if p.program.stage == stage))
+                ends = await asyncio.gather(
+                    *(process.stop() for process in self.processes if process.program.stage == stage),
+                    return_exceptions=True,
+                )
+                errors += [end for end in ends if end is not None]
             await self._infrastructure.close()
             self._state = State.STOPPED
             self._describe()
@@ -259,6 +270,9 @@ class LocalPlatform:
             self._watcher.stdin.close()
             await self._watcher.wait()
         self._lock.free()
+        # Only now: one that could not be kept is no reason to leave the others running.
+        if errors:
+            raise errors[0]
 
 
 async def _together(*steps: Coroutine[Any, Any, None]) -> None:

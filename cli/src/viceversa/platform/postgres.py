@@ -75,6 +75,7 @@ class Cluster:
         self, folder: Path, *, port: int, password: str, account: Account | None, services: Sequence[str]
     ) -> None:
         self._folder = folder
+        self._pid_file = folder / "postmaster.pid"
         self._port = port
         self._password = password
         self._account = account
@@ -92,6 +93,7 @@ class Cluster:
 
     def command(self) -> Sequence[str]:
         """The server, to be started by the supervisor."""
+        self._clear_dead_servers_trace()
         return (str(self._binaries / "postgres"), "-D", str(self._folder))
 
     async def prepare(self) -> list[str]:
@@ -115,7 +117,7 @@ class Cluster:
         """Whether the server takes connections."""
         try:
             connection = await asyncpg.connect(self.url(SUPERUSER, SUPERUSER, self._password), timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
         await connection.close()
         return True
@@ -205,15 +207,23 @@ class Cluster:
             os.chown(path, self._account.uid, self._account.gid)
 
     def _stop_former_server(self) -> None:
+        server = self._living_server()
+        if server is not None:
+            stop([Entry("postgres", server, 0, signal.SIGINT)])
+
+    def _clear_dead_servers_trace(self) -> None:
         """A killed server leaves `postmaster.pid`; the next one refuses to start if a stranger has that pid by now."""
-        pid_file = self._folder / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        first_line = pid_file.read_text(encoding="utf-8").partition("\n")[0].strip()
-        former = Identity.of(int(first_line)) if first_line.isdigit() else None
-        if former is not None and str(self._folder) in former.arguments:
-            stop([Entry("postgres", former, 0, signal.SIGINT)])
-        pid_file.unlink(missing_ok=True)
+        if self._living_server() is None:
+            self._pid_file.unlink(missing_ok=True)
+
+    def _living_server(self) -> Identity | None:
+        """The server that runs in this folder, whoever started it."""
+        try:
+            first_line = self._pid_file.read_text(encoding="utf-8").partition("\n")[0].strip()
+        except FileNotFoundError:
+            return None
+        process = Identity.of(int(first_line)) if first_line.isdigit() else None
+        return process if process is not None and str(self._folder) in process.arguments else None
 
 
 def _installation() -> Path:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from viceversa.platform.account import Account
-from viceversa.platform.leftovers import Entry, Identity, Register
+from viceversa.platform.leftovers import Entry, Identity, Register, kill_group
 from viceversa.platform.refusal import PlatformRefused
 
 GRACE = 10.0
@@ -80,7 +80,12 @@ class Process:
             PlatformRefused: it ended again and again before it answered once.
         """
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
-        await asyncio.shield(self._first_readiness)
+        await asyncio.wait({self._keeper, self._first_readiness}, return_when=asyncio.FIRST_COMPLETED)
+        if self._first_readiness.done():
+            self._first_readiness.result()
+        else:
+            self._keeper.result()
+            raise PlatformRefused(f"{self.name} was stopped before it was ready")
 
     def restart(self) -> None:
         """End the current process in good order; its successor starts at once, with a new environment."""
@@ -101,16 +106,17 @@ class Process:
         if unfinished and self._child is not None:
             _kill(self._child)
         await asyncio.wait({self._keeper})
-        if self._first_readiness.done() and not self._first_readiness.cancelled():
-            self._first_readiness.exception()
-        self._first_readiness.cancel()
+        if self._child is not None and self._child.returncode is None:
+            # Its keeper failed.
+            _kill(self._child)
+            await self._child.wait()
         self._keeper.result()
 
     async def _keep(self) -> None:
         failures = 0
         while not self._stop_asked.is_set():
             began = time.monotonic()
-            self.remark = await self._run()
+            how_it_ended = await self._run()
             self.pid = None
             if self._stop_asked.is_set():
                 break
@@ -118,17 +124,15 @@ class Process:
             if self._restart_asked:
                 self._restart_asked = False
                 continue
+            self.remark = how_it_ended
             failures = 1 if time.monotonic() - began > _HEALTHY_AFTER else failures + 1
             if failures == _TRIES_TO_START and not self._first_readiness.done():
-                self._first_readiness.set_exception(
-                    PlatformRefused(
-                        f"{self.name} does not start: {self.remark}. The end of {self.log}:\n{self._log_end()}"
-                    )
-                )
+                self._refuse(f"{self.name} does not start: {self.remark}. The end of {self.log}:\n{self._log_end()}")
             self._move(State.PAUSING)
             pause = min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_asked.wait(), pause)
+        self.remark = ""
         self._move(State.STOPPED)
 
     async def _run(self) -> str:
@@ -139,6 +143,7 @@ class Process:
             return f"cannot be started: {error}"
         probe = asyncio.create_task(self._watch(child))
         code = await child.wait()
+        kill_group(child.pid)
         probe.cancel()
         await asyncio.wait({probe})
         self._register.remove(self.name)
@@ -161,11 +166,18 @@ class Process:
                 extra_groups=[] if account else None,
             )
         identity = Identity.of(child.pid)
-        if identity is not None:
-            self._register.add(Entry(self.name, identity, self.program.stage, self.program.stop_signal))
+        try:
+            if identity is not None:
+                self._register.add(Entry(self.name, identity, self.program.stage, self.program.stop_signal))
+        except OSError:
+            # What is not written down would outlive the supervisor.
+            _kill(child)
+            await child.wait()
+            raise
         self._child = child
         self.pid = child.pid
-        self._move(State.STARTING)
+        self.state = State.STARTING
+        self._changed(self)
         if self._stop_asked.is_set():
             self._signal(self.program.stop_signal)
         return child
@@ -191,6 +203,11 @@ class Process:
         if state is not self.state:
             self.state = state
             self._changed(self)
+
+    def _refuse(self, message: str) -> None:
+        self._first_readiness.set_exception(PlatformRefused(message))
+        # It counts as seen, should nobody wait any more.
+        self._first_readiness.exception()
 
     def _log_end(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()

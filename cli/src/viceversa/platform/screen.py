@@ -1,10 +1,12 @@
 """What a person sees while the platform runs: a live table in a terminal, one line a change elsewhere."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.live import Live
@@ -59,7 +61,7 @@ class SteadyConsole(Console):
 class Screen:
     """Shows the processes until the block is left."""
 
-    def __init__(self, console: Console, processes: Callable[[], Sequence[Process]]) -> None:
+    def __init__(self, console: SteadyConsole, processes: Callable[[], Sequence[Process]]) -> None:
         self._console = console
         self._processes = processes
         self._live: Live | None = None
@@ -67,7 +69,10 @@ class Screen:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live = Live(
-                console=self._console, get_renderable=lambda: table_of(self._processes()), refresh_per_second=4
+                console=self._console,
+                get_renderable=lambda: table_of(self._processes()),
+                refresh_per_second=4,
+                transient=True,
             )
             self._live.start()
         return self
@@ -76,7 +81,8 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError):
+                self._live.stop()
 
     def changed(self, process: Process) -> None:
         """A process has another state."""
@@ -85,11 +91,20 @@ class Screen:
         parts = [process.name, process.state, process.program.address(), process.remark]
         if process.pid is not None:
             parts.append(f"pid {process.pid}")
-        self._console.print(Text("  ".join(part for part in parts if part)), soft_wrap=True)
+        self.remark("  ".join(part for part in parts if part))
 
     def remark(self, text: str) -> None:
         """Something that a person should know."""
-        self._console.print(Text(text), soft_wrap=True)
+        try:
+            self._console.print(Text(text), soft_wrap=True)
+        except OSError:
+            # The terminal was closed.
+            self._console.on_broken_pipe()
+
+
+def _without_password(database: str) -> str:
+    parts = urlsplit(database)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if database else ""
 
 
 def show_presence(found: Presence, data: Path, console: Console) -> None:
@@ -101,6 +116,7 @@ def show_presence(found: Presence, data: Path, console: Console) -> None:
         console.print(Text("its supervisor is gone; `viceversa down` stops what is left"), soft_wrap=True)
     addresses = {name: running.url for name, running in found.description.services.items()}
     addresses |= {
+        "postgres": _without_password(next(iter(found.description.databases.values()), "")),
         "redis": found.description.redis,
         "identity-provider": found.description.identity_provider,
         "broker": found.description.kafka or "",
