@@ -19,13 +19,13 @@ _MEMBERSHIP = ("matching.membership", "sessions.membership", "feedback.membershi
 
 ROUTES: tuple[Route, ...] = (
     Route(enrollment.ProgramOpened, ("matching.reactor", "sessions.reactor", "feedback.reactor")),
-    Route(enrollment.ProgramClosed, ("matching.reactor",)),
+    Route(enrollment.ProgramClosed, ("matching.reactor", "feedback.reactor")),
     Route(enrollment.ParticipantEnrolled, ("matching.reactor", *_MEMBERSHIP)),
     Route(enrollment.ParticipantWithdrawn, ("matching.reactor", "sessions.reactor", "feedback.reactor", *_MEMBERSHIP)),
     Route(enrollment.CoordinatorAssigned, _MEMBERSHIP),
     Route(enrollment.ParticipantLinked, _MEMBERSHIP),
     Route(enrollment.MatchingProfileSet, ("matching.reactor",)),
-    Route(enrollment.WorkProfileSet),
+    Route(enrollment.WorkProfileSet, ("feedback.units",)),
     Route(matching.RoundPublished),
     Route(matching.PairProposed),
     Route(matching.ProposalAnswered),
