@@ -42,7 +42,7 @@ _TRIES_OF_ONE = 3
 _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 30.0
 
-Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+Record: TypeAlias = ConsumerRecord[bytes, bytes]
 
 
 class Partitions(Protocol):

@@ -1,27 +1,20 @@
-"""How far each reader of the log has come. A cursor moves by compare-and-set, so a reader that was overtaken notices."""
+"""How far each reader of the log has come. A cursor moves by compare-and-set, so an overtaken reader notices."""
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Text, cast, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events.runtime.schema import Xid8, cursors
+from events.runtime.schema import cursors
 from events.runtime.store import BEGINNING, Position
 
-
-def _xid(transaction_id: int) -> Any:  # noqa: ANN401 - expression of a user-defined type
-    return cast(str(transaction_id), Xid8)
-
-
-_POSITION = (cast(cast(cursors.c.transaction_id, Text), BigInteger), cursors.c.sequence)
+_POSITION = (cursors.c.transaction_id, cursors.c.sequence)
 
 
 async def read(conn: AsyncConnection, name: str) -> Position:
     """Where the cursor stands; made at the beginning of the log when it is new."""
     await conn.execute(
         insert(cursors)
-        .values(name=name, transaction_id=_xid(BEGINNING.transaction_id), sequence=BEGINNING.sequence)
+        .values(name=name, transaction_id=BEGINNING.transaction_id, sequence=BEGINNING.sequence)
         .on_conflict_do_nothing()
     )
     row = (await conn.execute(select(*_POSITION).where(cursors.c.name == name))).one()
@@ -41,9 +34,9 @@ async def move(conn: AsyncConnection, name: str, before: Position, after: Positi
         update(cursors)
         .where(
             cursors.c.name == name,
-            cursors.c.transaction_id == _xid(before.transaction_id),
+            cursors.c.transaction_id == before.transaction_id,
             cursors.c.sequence == before.sequence,
         )
-        .values(transaction_id=_xid(after.transaction_id), sequence=after.sequence)
+        .values(transaction_id=after.transaction_id, sequence=after.sequence)
     )
     return result.rowcount == 1

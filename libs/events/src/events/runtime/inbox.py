@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, or_, select, union_all, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.runtime.database import any_of, unnest
@@ -63,7 +63,7 @@ _WAIT_AGAIN = (
 _FIRST = (
     select(waiting.c.key, waiting.c.cause)
     .where(waiting.c.consumer == bindparam("consumer"))
-    .distinct(waiting.c.key)
+    .ext(distinct_on(waiting.c.key))
     .order_by(waiting.c.key, waiting.c.position)
     .subquery("first")
 )

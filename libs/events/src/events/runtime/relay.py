@@ -48,10 +48,16 @@ class Brake(Protocol):
     async def hold(self) -> None:
         """Return when it may go on."""
 
+    async def close(self) -> None:
+        """Let go of connections."""
+
 
 class _NoBrake:
     async def hold(self) -> None:
         """Kafka keeps what nobody has read yet."""
+
+    async def close(self) -> None:
+        """It has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class Relay:
                     _log.warning("relay: the database failed; connecting again", error=repr(error))
                 await asyncio.sleep(_PAUSE)
         finally:
+            await self.brake.close()
             await self._drop_producer()
 
     async def _lead(self, conn: AsyncConnection) -> None:

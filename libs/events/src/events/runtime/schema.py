@@ -27,7 +27,7 @@ from sqlalchemy.types import UserDefinedType
 
 
 class Xid8(UserDefinedType[int]):
-    """PostgreSQL's 64-bit transaction id. Compared as itself, read and written as text."""
+    """PostgreSQL's 64-bit transaction id; an int in Python."""
 
     cache_ok = True
 

@@ -165,16 +165,12 @@ async def present(conn: AsyncConnection, event_ids: Iterable[UUID]) -> set[UUID]
     return set(await conn.scalars(_BY_ID, {"event_ids": list(event_ids)}))
 
 
-def _as_xid(name: str) -> Any:  # noqa: ANN401 - expression of a user-defined type
-    return cast(cast(bindparam(name, type_=BigInteger), Text), Xid8)
-
-
 def _log_statement() -> Select[Any]:
     statement = select(
-        cast(cast(events.c.transaction_id, Text), BigInteger).label("transaction_id"), events.c.sequence, *_STORED
+        events.c.transaction_id, events.c.sequence, *_STORED
     ).where(
         tuple_(events.c.transaction_id, events.c.sequence)
-        > tuple_(_as_xid("transaction_id"), bindparam("sequence", type_=BigInteger)),
+        > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)),
         events.c.transaction_id < func.pg_snapshot_xmin(func.pg_current_snapshot()),
     )
     return statement.order_by(events.c.transaction_id, events.c.sequence).limit(bindparam("page", type_=Integer))

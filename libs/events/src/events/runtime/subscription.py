@@ -25,14 +25,13 @@ class Subscription:
     def __init__(self, bootstrap_servers: str, consumers: Sequence[Consumer], client_id: str) -> None:
         self.started = False
         self._consumers = consumers
-        self._broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None)
-        for consumer in consumers:
-            self._subscribe(consumer)
+        # A broker object each: one starts its subscribers one after the other, and each waits for its group to form.
+        self._brokers = [_subscribed(consumer, bootstrap_servers, client_id) for consumer in consumers]
 
     async def run(self) -> None:
         """Consume for ever. Cancelled, it finishes the batches in hand and leaves its groups."""
         try:
-            await self._start()
+            await asyncio.gather(*(_start(broker) for broker in self._brokers))
             self.started = True
             while True:
                 await asyncio.sleep(_RELEASE_EVERY)
@@ -40,18 +39,7 @@ class Subscription:
                     await self._release(consumer)
         finally:
             self.started = False
-            await self._broker.stop()
-
-    async def _start(self) -> None:
-        while True:
-            try:
-                await self._broker.start()
-            except (KafkaError, OSError) as error:
-                _log.warning("consumers: the broker is away", error=repr(error))
-                await self._broker.stop()
-                await asyncio.sleep(_PAUSE)
-            else:
-                return
+            await asyncio.gather(*(broker.stop() for broker in self._brokers))
 
     async def _release(self, consumer: Consumer) -> None:
         try:
@@ -59,23 +47,38 @@ class Subscription:
         except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
             _log.warning("what waits for its cause could not be released", consumer=consumer.name, error=repr(error))
 
-    def _subscribe(self, consumer: Consumer) -> None:
-        topics = sorted({event_type.topic() for event_type in consumer.effects.handles})
 
-        @self._broker.subscriber(
-            *topics,
-            batch=True,
-            group_id=consumer.group,
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.NACK_ON_ERROR,
-            max_records=_LARGEST_BATCH,
-            batch_timeout_ms=_BATCH_TIMEOUT_MS,
-            decoder=_undecoded,
-        )
-        async def handle(message: KafkaMessage) -> None:
-            records: Any = message.raw_message
-            partitions: Any = message.consumer
-            await consumer.handle(records, partitions)
+async def _start(broker: KafkaBroker) -> None:
+    while True:
+        try:
+            await broker.start()
+        except (KafkaError, OSError) as error:
+            _log.warning("consumers: the broker is away", error=repr(error))
+            await broker.stop()
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
+
+
+def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> KafkaBroker:
+    broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None)
+
+    @broker.subscriber(
+        *sorted({event_type.topic() for event_type in consumer.effects.handles}),
+        batch=True,
+        group_id=consumer.group,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        max_records=_LARGEST_BATCH,
+        batch_timeout_ms=_BATCH_TIMEOUT_MS,
+        decoder=_undecoded,
+    )
+    async def handle(message: KafkaMessage) -> None:
+        records: Any = message.raw_message
+        partitions: Any = message.consumer
+        await consumer.handle(records, partitions)
+
+    return broker
 
 
 async def _undecoded(_: Any) -> None:  # noqa: ANN401 - FastStream's message type differs between batch and single
