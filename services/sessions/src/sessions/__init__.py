@@ -1,0 +1,1 @@
+"""Agreements of pairs, and their sessions: planned, cancelled, held."""
