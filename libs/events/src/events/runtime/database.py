@@ -30,6 +30,7 @@ def create_pool(database_url: str, *, name: str, size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=30,
         pool_use_lifo=True,
+        hide_parameters=True,  # errors are logged, and parameters may be personal
         connect_args={"server_settings": settings, "timeout": 10, "command_timeout": 60},
     )
 
