@@ -5,11 +5,15 @@ Kafka; INTEGRATION_SERVERS=containers, jars or "local broker" takes no other.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 
+from integration.processes import Platform, running_platform
+from integration.scenario import Program, open_program
 from integration.servers import Choice, Kind, Servers, choose, running
+from viceversa.demo.client import Platform as Apis
 
 _CHOICE = pytest.StashKey[Choice]()
 
@@ -44,3 +48,31 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     """Kafka, PostgreSQL and Redis of this worker alone: topics have fixed names, so brokers keep tests apart."""
     with running(pytestconfig.stash[_CHOICE].kind) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def platform(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """All four services on this worker's servers. What a test kills it starts again."""
+    with running_platform(servers, tmp_path_factory.mktemp("platform") / "data") as running_services:
+        yield running_services
+
+
+@pytest.fixture
+async def apis(platform: Platform) -> AsyncIterator[Apis]:
+    """The platform's public HTTP APIs."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as http:
+        yield Apis(platform.urls, platform.identity_provider, http)
+
+
+@pytest.fixture
+async def program(apis: Apis) -> Program:
+    """An open program of this test alone."""
+    return await open_program(apis)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker takes all tests of the platform: they share its processes, and sometimes kill them."""
+    for item in items:
+        if "platform" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("platform"))

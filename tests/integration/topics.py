@@ -1,0 +1,89 @@
+"""What stands in the topics, read by a client that knows only Kafka and CloudEvents."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from events.contracts.routes import ROUTES
+
+TOPICS = tuple(sorted({route.event.topic() for route in ROUTES}))
+PUBLIC_TOPICS = tuple(topic for topic in TOPICS if ".restricted." not in topic)
+GROUPS = tuple(sorted({group for route in ROUTES for group in route.groups}))
+
+
+@dataclass(frozen=True)
+class Told:
+    """One record of a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes
+
+    def __getitem__(self, attribute: str) -> str:
+        """A CloudEvents attribute."""
+        return dict(self.headers)[f"ce_{attribute}"].decode()
+
+    @property
+    def name(self) -> str:
+        """`PairCreated` for `viceversa.PairCreated.v1`."""
+        return self["type"].split(".")[1]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.value)
+
+    @property
+    def sequence(self) -> int:
+        return int(self["sequence"])
+
+    @property
+    def trace_id(self) -> str:
+        return self["traceparent"].split("-")[1]
+
+    @property
+    def whole(self) -> bytes:
+        """Everything a subscriber gets to see."""
+        return b"\n".join([self.key, *(name.encode() + b": " + value for name, value in self.headers), self.value])
+
+
+async def everything_told(kafka: str, topics: tuple[str, ...] = TOPICS) -> list[Told]:
+    """Every record from the first to the last that stands there now; in order within a partition."""
+    async with AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False) as consumer:
+        await consumer.topics()
+        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic) or ()]
+        ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end > 0}
+        consumer.assign(list(ends))
+        await consumer.seek_to_beginning()
+        told = []
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                told += [Told(r.topic, r.partition, r.offset, r.key, tuple(r.headers), r.value) for r in records]
+    return told
+
+
+def told_of(event: str, **data: Any) -> Callable[[Told], bool]:
+    """Whether a record is that event, with these values."""
+    return lambda told: told.name == event and all(told.data.get(name) == value for name, value in data.items())
+
+
+async def nobody_is_behind(kafka: str) -> None:
+    """Every consumer group of the platform has committed all that stands in its topics."""
+    await asyncio.gather(*(_caught_up(kafka, group) for group in GROUPS))
+
+
+async def _caught_up(kafka: str, group: str) -> None:
+    topics = sorted({route.event.topic() for route in ROUTES if group in route.groups})
+    async with AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False) as consumer:
+        await consumer.topics()
+        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(places)
+        for place, end in (await consumer.end_offsets(places)).items():
+            committed = await consumer.committed(place) or 0
+            assert committed >= end, f"{group} has committed {committed} of {end} in {place}"
