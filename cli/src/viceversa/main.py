@@ -9,6 +9,7 @@ from typing import Annotated, ParamSpec
 import typer
 from rich.console import Console
 
+from viceversa.demo.command import demo
 from viceversa.platform.foreground import run_until_signalled
 from viceversa.platform.presence import presence, stop_platform
 from viceversa.platform.refusal import PlatformRefused
@@ -51,6 +52,9 @@ def up(
 ) -> None:
     """Start the whole platform on this machine and keep it running until Ctrl-C."""
     asyncio.run(run_until_signalled(data, kafka, SteadyConsole()))
+
+
+app.command()(refusals_are_told(demo))
 
 
 @app.command()

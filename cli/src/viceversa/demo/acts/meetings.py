@@ -1,0 +1,119 @@
+"""Pairs agree how they work together and meet once a month; the platform's clock lets the months pass."""
+
+from datetime import datetime, timedelta
+
+from viceversa.demo.client import for_each, now, turn_clock
+from viceversa.demo.stage import Pair, Stage
+
+CADENCE = timedelta(days=30)
+_LEAD = timedelta(days=7)
+"""How long before a meeting it is planned."""
+_MINUTES = 50
+_CANCELLED = 0.10
+_GOALS = ("Use one new tool with confidence", "Hear what juniors talk about", "Show how decisions are made")
+
+
+async def agree(stage: Stage) -> str:
+    """New pairs sign their agreement: the mentor proposes it, the mentee signs."""
+    new = stage.new_pairs()
+    stage.progress.begin(len(new))
+    await stage.expectations.eventually(
+        f"sessions knows all {len(stage.pairs)} pairs", lambda: health(stage, "engagements"), len(stage.pairs)
+    )
+    await for_each(new, lambda pair: _sign(stage, pair), stage.progress.advance)
+    stage.agreements += len(new)
+    await stage.expectations.eventually(
+        f"another system hears of all {stage.agreements} agreements",
+        lambda: stage.public("AgreementSigned"),
+        stage.agreements,
+    )
+    return f"{len(new)} signed by both sides"
+
+
+async def meet(stage: Stage) -> str:
+    """A month passes: every pair plans a meeting, some cancel it, the others meet and tell what they taught."""
+    pairs = stage.active_pairs()
+    called_off = {pair.id for pair in stage.some(_CANCELLED, pairs)}
+    cancelling = [pair for pair in pairs if pair.id in called_off]
+    meeting = [pair for pair in pairs if pair.id not in called_off]
+    stage.progress.begin(2 * len(pairs))
+    await for_each(pairs, lambda pair: plan(stage, pair), stage.progress.advance)
+    await for_each(cancelling, lambda pair: _cancel(stage, pair), stage.progress.advance)
+    await _turn_clock(stage, await now(stage.operator) + CADENCE)
+    await for_each(meeting, lambda pair: _log(stage, pair), stage.progress.advance)
+    stage.sessions_cancelled += len(cancelling)
+    await stage.expectations.eventually(
+        f"another system hears of all {stage.sessions_held} sessions held",
+        lambda: stage.public("SessionLogged"),
+        stage.sessions_held,
+    )
+    return f"{len(meeting)} pairs met, {len(cancelling)} called it off"
+
+
+async def plan(stage: Stage, pair: Pair) -> None:
+    """The mentor plans the pair's next meeting. A mentee with two mentors meets them on different days."""
+    of_the_mentee = [each.id for each in stage.active_pairs() if each.mentee == pair.mentee]
+    day = stage.now + _LEAD + timedelta(days=of_the_mentee.index(pair.id))
+    starts_at = day.replace(hour=15, minute=0, second=0, microsecond=0)
+    planned = await stage.caller(pair.mentor).change(
+        "sessions",
+        f"/v1/engagements/{pair.id}",
+        "sessions",
+        {"starts_at": starts_at.isoformat(), "minutes": _MINUTES},
+    )
+    pair.appointment = (planned.body["session"], starts_at)
+
+
+async def pass_the_full_hour(stage: Stage) -> None:
+    """Turn the clock to the next full hour, when what must not be traced to anybody is told in one batch."""
+    this_hour = (await now(stage.operator)).replace(minute=0, second=0, microsecond=0)
+    await _turn_clock(stage, this_hour + timedelta(hours=1, minutes=1))
+
+
+async def health(stage: Stage, what: str) -> int:
+    """One of the counts that sessions shows the coordinator."""
+    path = f"/v1/programs/{stage.program}/engagements/health"
+    return int((await stage.coordinator.get("sessions", path)).body[what])
+
+
+async def _turn_clock(stage: Stage, to: datetime) -> None:
+    await turn_clock(stage.operator, to)
+    stage.now = to
+
+
+async def _sign(stage: Stage, pair: Pair) -> None:
+    agreement = {
+        "goals": list(_GOALS),
+        "cadence_days": CADENCE.days,
+        "confidentiality": True,
+        "when_it_does_not_work": "We say so to each other first, and may ask for another match at any time.",
+    }
+    path = f"/v1/engagements/{pair.id}"
+    await stage.caller(pair.mentor).change("sessions", path, "agreement", agreement)
+    await stage.caller(pair.mentee).change("sessions", path, "agreement/sign")
+
+
+async def _cancel(stage: Stage, pair: Pair) -> None:
+    session, _ = _appointment(pair)
+    await stage.caller(pair.mentee).change(
+        "sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/cancel", {"reason": "A board meeting moved."}
+    )
+    pair.appointment = None
+
+
+async def _log(stage: Stage, pair: Pair) -> None:
+    session, starts_at = _appointment(pair)
+    held = {
+        "held_at": starts_at.isoformat(),
+        "minutes": _MINUTES,
+        "taught": {"mentor": ["tableau"], "mentee": ["leadership"]},
+    }
+    await stage.caller(pair.mentor).change("sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/log", held)
+    pair.appointment = None
+    pair.sessions += 1
+
+
+def _appointment(pair: Pair) -> tuple[str, datetime]:
+    if pair.appointment is None:
+        raise LookupError("the pair has planned no meeting")
+    return pair.appointment

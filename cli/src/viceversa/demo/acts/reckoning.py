@@ -1,0 +1,39 @@
+"""The end: the hour is full, every event has arrived once, and the services agree with what people did."""
+
+from functools import partial
+
+from viceversa.demo.acts.meetings import health, pass_the_full_hour
+from viceversa.demo.client import SERVICES
+from viceversa.demo.stage import Stage
+
+
+async def reckon(stage: Stage) -> str:
+    """What people did through the APIs, against what another system heard."""
+    expect = stage.expectations
+    await pass_the_full_hour(stage)
+    done = {
+        "ProgramOpened": 1,
+        "ParticipantEnrolled": len(stage.enterprise),
+        "ParticipantWithdrawn": 1,
+        "RoundPublished": len(stage.rounds),
+        "PairCreated": len(stage.pairs),
+        "PairEnded": sum(not pair.active for pair in stage.pairs),
+        "AgreementSigned": stage.agreements,
+        "SessionLogged": stage.sessions_held,
+        "FeedbackSubmitted": stage.sheets_answered,
+    }
+    for name, count in done.items():
+        await expect.eventually(
+            f"another system hears {name} as often as it happened", partial(stage.public, name), count
+        )
+    await expect.eventually(
+        "sessions counts the meetings that were cancelled, by people and by events",
+        lambda: health(stage, "sessions_cancelled"),
+        stage.sessions_cancelled,
+    )
+    standing = await stage.platform.standing()
+    stage.dead_letters = len(standing.dead_letters)
+    expect.equal("every service is ready", list(standing.ready), list(SERVICES))
+    expect.equal("no message was left unprocessed", list(standing.dead_letters), [])
+    events = sum(stage.subscriber.counts(stage.program).values())
+    return f"{events} public events, each counted once; {stage.subscriber.duplicates} came again"

@@ -1,0 +1,69 @@
+"""A paired mentor leaves the program, and one trace shows how that reaches every service."""
+
+from viceversa.demo import traces
+from viceversa.demo.acts.answers import open_sheet
+from viceversa.demo.acts.meetings import health, pass_the_full_hour, plan
+from viceversa.demo.client import SERVICES
+from viceversa.demo.expectations import until
+from viceversa.demo.stage import Pair, Stage
+from viceversa.demo.subscriber import Heard
+
+
+async def withdraw(stage: Stage) -> str:
+    """Somebody with a meeting planned and a sheet open leaves; the partner is free, the plan and the sheet are gone."""
+    pair = await _somebody_in_the_middle_of_things(stage)
+    stage.withdrawn = pair
+    await plan(stage, pair)
+    await stage.caller(pair.mentor).change("enrollment", f"/v1/participants/{pair.mentor.id}", "withdraw")
+    pair.active = False
+    stage.sessions_cancelled += 1
+
+    expect = stage.expectations
+    await expect.eventually("another system hears that somebody left", lambda: stage.public("ParticipantWithdrawn"), 1)
+    await expect.eventually(
+        "sessions has cancelled what they had planned",
+        lambda: health(stage, "sessions_cancelled"),
+        stage.sessions_cancelled,
+    )
+    await expect.eventually("feedback has closed their open sheets", lambda: _sheets_open(stage, pair), 0)
+    ended = stage.rematches
+    expect.equal("their pair's end waits for the hour's batch", await stage.public("PairEnded"), ended)
+    await _read_trace(stage, pair)
+    await pass_the_full_hour(stage)
+    await expect.eventually(
+        "matching has ended their pair, like any other", lambda: stage.public("PairEnded"), ended + 1
+    )
+    return f"{pair.mentor.name}, mentor of {pair.mentee.name}"
+
+
+async def _somebody_in_the_middle_of_things(stage: Stage) -> Pair:
+    """A mentor of the first round who owes an answer: most do."""
+    candidates = [pair for pair in stage.active_pairs() if pair.round == 1 and pair.sessions]
+    stage.dice.shuffle(candidates)
+    for pair in candidates:
+        if await open_sheet(stage, pair.mentor, "pulse"):
+            return pair
+    return candidates[0]
+
+
+async def _sheets_open(stage: Stage, pair: Pair) -> int:
+    return sum([await open_sheet(stage, pair.mentor, kind) is not None for kind in ("baseline", "pulse")])
+
+
+async def _read_trace(stage: Stage, pair: Pair) -> None:
+    """The trace id stands in the public event; spans arrive when they end, so the last ones are a moment away."""
+    stage.trace = await until(lambda: _trace(stage, pair), lambda trace: trace.is_whole_over(SERVICES))
+    stage.expectations.note(
+        "the withdrawal is one trace over all four services, with one root and no orphan",
+        met=stage.trace.is_whole_over(SERVICES),
+        seen=f"{len(stage.trace.spans)} spans in {', '.join(stage.trace.services)}; {len(stage.trace.orphans)} orphans",
+    )
+
+
+async def _trace(stage: Stage, pair: Pair) -> traces.Trace:
+    def is_the_withdrawal(event: Heard) -> bool:
+        return event.name == "ParticipantWithdrawn" and event.data["participant"] == pair.mentor.id
+
+    heard = stage.subscriber.events(is_the_withdrawal)
+    trace_id = heard[0].trace_id if heard else None
+    return traces.trace(stage.spans, trace_id) if trace_id else traces.Trace("", ())
