@@ -10,6 +10,7 @@ from enrollment.domain import program as programs
 from enrollment.domain import subject as subjects
 from enrollment.domain.participant import PARTICIPANT, Entry
 from enrollment.domain.program import PROGRAM, Terms
+from enrollment.domain.sign_up_file import SIGN_UP_FILE, SignUpFileImported
 from enrollment.domain.subject import SUBJECT, Details
 from events.runtime.private_events import Event
 from events.runtime.streams import Command, Stream, Streams
@@ -77,6 +78,12 @@ def sign_up(participant: UUID, entry: Entry, details: Details, *, now: datetime,
         yield from ((part, event) for event in signed_up)
 
     return Command(loads=(program, person, part), decide=decide, at=now, actor=actor, correlation=participant)
+
+
+def note_import(file: UUID, imported: SignUpFileImported, *, now: datetime, actor: UUID) -> Command:
+    """Note what an import did."""
+    stream = SIGN_UP_FILE.stream(file)
+    return Command(loads=(stream,), decide=lambda _: [(stream, imported)], at=now, actor=actor)
 
 
 def withdraw(participant: UUID, *, now: datetime, actor: UUID, expected: int) -> Command:

@@ -1,6 +1,6 @@
 """What enrollment decides, in pure functions: programs, participants, subjects."""
 
-from enrollment.domain import participant, program, subject
+from enrollment.domain import participant, program, sign_up_file, subject
 
-EVENTS = (*program.EVENTS, *participant.EVENTS, *subject.EVENTS)
+EVENTS = (*program.EVENTS, *participant.EVENTS, *subject.EVENTS, *sign_up_file.EVENTS)
 """Every private event of the service."""

@@ -54,7 +54,7 @@ def email(value: str) -> str:
     """An address as `local@domain` (RFC 5322 addr-spec without quoting or comments)."""
     address = text(value, longest=254, required=True)
     if not _EMAIL.fullmatch(address):
-        raise Misfit(f"{quoted(address)} is no e-mail address. Write it as name@example.com.")
+        raise Misfit("This is no e-mail address. Write it as name@example.com.")
     return address
 
 

@@ -1,0 +1,33 @@
+"""What a caller is to a program and its people. The streams themselves tell, so it is never out of date."""
+
+from collections.abc import Collection
+
+from enrollment.domain.participant import Participant
+from enrollment.domain.program import Program
+from events.contracts.authorization import Relation
+from events.runtime.http import Caller
+
+_BY_ROLE = {
+    "administrator": Relation.ADMINISTRATOR,
+    "operator": Relation.OPERATOR,
+    "auditor": Relation.AUDITOR,
+}
+
+
+def to_program(caller: Caller, program: Program, regions: Collection[str] | None = None) -> set[Relation]:
+    """Relations to a program, or to these regions of it."""
+    found = {_BY_ROLE[role] for role in caller.roles if role in _BY_ROLE}
+    theirs = program.coordinators.get(caller.subject, ())
+    if theirs and (regions is None or set(theirs) & set(regions)):
+        found.add(Relation.COORDINATOR)
+    return found
+
+
+def to_participant(caller: Caller, program: Program, participant: Participant) -> set[Relation]:
+    """Relations to somebody in a program."""
+    if participant.place is None:
+        return set()
+    found = to_program(caller, program, [participant.place.region])
+    if participant.place.subject == caller.subject:
+        found.add(Relation.SELF)
+    return found

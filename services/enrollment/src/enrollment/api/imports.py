@@ -1,0 +1,95 @@
+"""The sign-up file's way in."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, ClassVar
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from enrollment import access, commands
+from enrollment.domain.program import PROGRAM, Terms, must_be_open
+from enrollment.domain.sign_up_file import SignUpFileImported
+from enrollment.identities import BlindIndex
+from enrollment.importing import Desk, import_rows, within
+from enrollment.signup_file import MOST_BYTES, RefusedRow, Rules, SignUp, Unreadable, read
+from enrollment.transport import Seal
+from events.contracts.authorization import Relation
+from events.runtime.http import Answer, Call, Edge
+from events.runtime.refusals import Refusal
+
+_BODY = {"required": True, "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+class NotCsv(Refusal):
+    """The body is something else."""
+
+    slug: ClassVar[str] = "not-csv"
+    status: ClassVar[int] = 415
+    title: ClassVar[str] = "Send the file itself with content-type: text/csv"
+
+
+class UnreadableFile(Refusal):
+    """The first row names no usable columns; nothing went in."""
+
+    slug: ClassVar[str] = "unreadable-sign-up-file"
+    status: ClassVar[int] = 422
+    title: ClassVar[str] = "The sign-up file cannot be read; nothing went in. See problems"
+
+
+def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
+    """`POST /v1/programs/{program}/imports`."""
+    router = APIRouter(tags=["sign-ups"])
+    action = edge.action("participants.import", largest_body=MOST_BYTES)
+    action["openapi_extra"]["requestBody"] = _BODY
+
+    @router.post("/v1/programs/{program}/imports", **action)
+    async def import_file(program: UUID, request: Request, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        """Take in every good row of a sign-up file; every bad one is told by line, column and how to mend it.
+
+        People are recognised by external_id: the same file again changes nothing, a corrected one goes on.
+        """
+        _, state = await call.load(PROGRAM.stream(program))
+        relations = access.to_program(call.caller, state)
+        call.permit(relations)
+        rules = rules_of(must_be_open(state))
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
+            raise NotCsv
+        rows = await asyncio.to_thread(_read, await request.body(), rules)
+        if Relation.ADMINISTRATOR not in relations:
+            rows = list(within(rows, state.coordinators[call.caller.subject]))
+        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now)
+        report = await import_rows(desk, rows)
+        file = uuid4()
+        imported = SignUpFileImported(
+            program=program,
+            rows=report.rows,
+            enrolled=report.enrolled,
+            updated=report.updated,
+            unchanged=report.unchanged,
+            rejected=len(report.refused),
+        )
+        await edge.commands.execute(commands.note_import(file, imported, now=desk.now, actor=desk.actor))
+        counts = imported.model_dump(exclude={"program"})
+        problems = [asdict(problem) for problem in report.problems]
+        # Kept nowhere: what is quoted in a problem may be personal.
+        return call.reply(Answer({"import": str(file), **counts, "problems": problems}, status=201))
+
+    return router
+
+
+def rules_of(terms: Terms) -> Rules:
+    """What a program's terms say about its sign-ups."""
+    return Rules(
+        regions=terms.regions,
+        dividing_grade=terms.dividing_grade,
+        grade_ladder=terms.grade_ladder,
+        working_hours=terms.working_hours,
+    )
+
+
+def _read(file: bytes, rules: Rules) -> list[SignUp | RefusedRow]:
+    try:
+        return list(read([file], rules))
+    except Unreadable as unreadable:
+        raise UnreadableFile(problems=[asdict(problem) for problem in unreadable.problems]) from None

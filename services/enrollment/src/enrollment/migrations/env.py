@@ -1,0 +1,5 @@
+"""Alembic's entry."""
+
+from events.runtime.migrations import run
+
+run()
