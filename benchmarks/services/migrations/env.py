@@ -1,0 +1,5 @@
+"""Run by Alembic."""
+
+from events.runtime.migrations import run
+
+run()

@@ -1,0 +1,21 @@
+"""What every contestant writes: the same words, sizes and numbers."""
+
+from dataclasses import dataclass
+
+UNIT = "kilowatt hours"
+NOTE = "read at the door, the tenant was in; seal intact, display clean, next visit agreed for the first week of spring"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWork:
+    """One measurement of a store: so many commands over so many streams that hold two events already."""
+
+    database_url: str
+    commands: int
+    set_size: int = 50
+    callers: int = 64
+
+    @property
+    def streams(self) -> int:
+        """Each gets four commands, so that everybody folds streams of the same length."""
+        return self.commands // 4
