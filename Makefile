@@ -27,6 +27,7 @@ up: $(READY) ## Run the platform on this machine until Ctrl-C
 	$(RUN)/viceversa up $(ARGS)
 
 .PHONY: test
+test: export UV := $(abspath $(UV))
 test: $(READY) ## Run every test; integration tests take a real Kafka where there is one
 	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup $(ARGS)
 

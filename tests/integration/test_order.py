@@ -24,8 +24,9 @@ async def test_versions_of_a_key_arrive_in_order_under_concurrent_changes_of_the
     for pair in pairs:
         await program.agree(pair)
     sides = [(pair, side) for pair in pairs for side in (pair.mentor, pair.mentee) for _ in range(2)]
-    days = range(1, 1000, PLANNED_BY_EACH)
-    await asyncio.gather(*(plan_some(program, pair, side, first) for (pair, side), first in zip(sides, days)))
+    await asyncio.gather(
+        *(plan_some(program, *side, first=1 + number * PLANNED_BY_EACH) for number, side in enumerate(sides))
+    )
 
     async def all_told() -> None:
         told = await everything_told(platform.servers.kafka, ("viceversa.sessions.restricted.v1",))
