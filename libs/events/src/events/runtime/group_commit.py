@@ -7,6 +7,7 @@ neighbour.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
@@ -67,6 +68,10 @@ class GroupCommit:
     largest_flight: int = _LARGEST_FLIGHT
     _pending: deque[_Submission] = field(default_factory=deque)
     _flying: asyncio.Task[None] | None = None
+    _autocommitting: AsyncEngine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._autocommitting = self.pool.execution_options(isolation_level="AUTOCOMMIT")
 
     async def execute(self, command: Command) -> Outcome:
         """Carry out a command. Raises its Refusal, or TooManyConflicts."""
@@ -139,7 +144,7 @@ class GroupCommit:
         decided: Decided | None = None
         won: set[UUID] = set()
         try:
-            async with self.pool.begin() as conn:
+            async with self._connection(flight) as conn:
                 flight = await self._without_repeats(conn, flight)
                 decided = await decide(
                     conn,
@@ -159,6 +164,15 @@ class GroupCommit:
             # The commit may or may not have happened: the same rows, with the same event ids, tell.
             won = await self._resend(flight, decided)
         self._settle(flight, decided, won)
+
+    def _connection(self, flight: Sequence[_Submission]) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction, where the append may have to roll back or is not the only write.
+
+        Else the append commits by itself: one statement is atomic, and `begin` and `commit` would be half of the trips.
+        """
+        if all(s.request is None and len(s.command.loads) == 1 and s.command.also is None for s in flight):
+            return self._autocommitting.connect()
+        return self.pool.begin()
 
     async def _without_repeats(self, conn: AsyncConnection, flight: list[_Submission]) -> list[_Submission]:
         requests = [submission.request for submission in flight if submission.request]

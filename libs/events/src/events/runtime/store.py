@@ -166,9 +166,7 @@ async def present(conn: AsyncConnection, event_ids: Iterable[UUID]) -> set[UUID]
 
 
 def _log_statement() -> Select[Any]:
-    statement = select(
-        events.c.transaction_id, events.c.sequence, *_STORED
-    ).where(
+    statement = select(events.c.transaction_id, events.c.sequence, *_STORED).where(
         tuple_(events.c.transaction_id, events.c.sequence)
         > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)),
         events.c.transaction_id < func.pg_snapshot_xmin(func.pg_current_snapshot()),

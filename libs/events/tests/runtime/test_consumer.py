@@ -1,0 +1,284 @@
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from sqlalchemy import text
+
+from events.contracts import envelope
+from events.contracts.envelope import Envelope
+from events.contracts.registry import PublishedEvent
+from events.contracts.sessions import AgreementSigned, SessionLogged
+from events.runtime.consumer import Consumer
+from events.runtime.effects import Reactor, TopicProjector
+from events.runtime.projecting import TopicProjection
+from events.runtime.streams import Command
+from events.testing.counters import COUNTER, NOW, Database, Increased, TooMuch, increase
+from events.testing.eventually import eventually
+
+TOPIC = AgreementSigned.topic()
+
+
+class Partitions:
+    """The Kafka client's side of a consumer, as far as stopping at a message goes."""
+
+    def __init__(self) -> None:
+        self.sought: list[tuple[TopicPartition, int]] = []
+        self.paused: set[TopicPartition] = set()
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.sought.append((partition, offset))
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.paused |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.paused -= set(partitions)
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition(TOPIC, number) for number in range(4)}
+
+
+class Topic:
+    """Records as a broker would deliver them."""
+
+    def __init__(self) -> None:
+        self._offsets = [0] * 4
+
+    def record(
+        self,
+        event: PublishedEvent | bytes,
+        *,
+        key: UUID | None = None,
+        event_id: UUID | None = None,
+        partition: int = 0,
+        ce_type: str = AgreementSigned.type,
+    ) -> "ConsumerRecord[bytes, bytes]":
+        key = key or uuid4()
+        headers = envelope.encode(
+            Envelope(
+                id=event_id or uuid4(),
+                source="/test",
+                type=ce_type if isinstance(event, bytes) else event.type,
+                subject=key,
+                time=NOW,
+                sequence=1,
+                dataschema="",
+                correlation=None,
+                causation=None,
+                creation_traceparent=None,
+            )
+        )
+        offset = self._offsets[partition]
+        self._offsets[partition] += 1
+        value = event if isinstance(event, bytes) else envelope.data(event)
+        return ConsumerRecord(
+            TOPIC, partition, offset, 0, 0, str(key).encode(), value, None, 36, len(value), tuple(headers)
+        )
+
+
+def signed(counter: UUID) -> AgreementSigned:
+    return AgreementSigned(pair=counter, program=uuid4())
+
+
+def logged(counter: UUID) -> SessionLogged:
+    return SessionLogged(pair=counter, program=uuid4(), number=1, minutes=45)
+
+
+def reactor(database: Database, **reactions) -> Consumer:
+    found = {AgreementSigned: lambda received: increase(received.event.pair)} | {
+        {"AgreementSigned": AgreementSigned, "SessionLogged": SessionLogged}[name]: reaction
+        for name, reaction in reactions.items()
+    }
+    effects = Reactor(database.codec, found, lambda: None)
+    return Consumer("reactor", "test.reactor", database.pool, effects)
+
+
+async def deliver(consumer: Consumer, records: Sequence["ConsumerRecord[bytes, bytes]"]) -> Partitions:
+    partitions = Partitions()
+    await consumer.handle(records, partitions)
+    return partitions
+
+
+async def test_a_batch_has_the_effect_of_its_messages_one_by_one(database: Database):
+    topic, counter = Topic(), uuid4()
+    await deliver(reactor(database), [topic.record(signed(counter), key=counter) for _ in range(50)])
+    assert (await database.counter(counter)).value == 50
+
+
+async def test_duplicates_within_a_batch_and_over_batches_have_one_effect(database: Database):
+    topic, counter, event_id = Topic(), uuid4(), uuid4()
+    records = [topic.record(signed(counter), event_id=event_id) for _ in range(3)]
+    consumer = reactor(database)
+    await deliver(consumer, records)
+    await deliver(consumer, records)
+    assert (await database.counter(counter)).value == 1
+
+
+async def test_a_topic_that_is_replayed_from_its_beginning_changes_nothing(database: Database):
+    topic, counters = Topic(), [uuid4() for _ in range(10)]
+    records = [topic.record(signed(counter), key=counter, partition=i % 4) for i, counter in enumerate(counters * 5)]
+    await deliver(reactor(database), records)
+    await deliver(reactor(database), records)
+    assert [(await database.counter(counter)).value for counter in counters] == [5] * 10
+
+
+async def test_a_zombie_and_its_successor_with_the_same_batch_have_one_effect(database: Database):
+    topic, counters = Topic(), [uuid4() for _ in range(20)]
+    records = [topic.record(signed(counter), key=counter) for counter in counters * 3]
+    await asyncio.gather(*(deliver(reactor(database), records) for _ in range(4)))
+    assert [(await database.counter(counter)).value for counter in counters] == [3] * 20
+
+
+async def test_reactions_race_with_callers_and_lose_nothing(database: Database):
+    topic, counter = Topic(), uuid4()
+    consumer = reactor(database)
+    calls = [database.commands.execute(increase(counter)) for _ in range(40)]
+    batches = [deliver(consumer, [topic.record(signed(counter), key=counter)]) for _ in range(20)]
+    await asyncio.gather(*calls, *batches)
+    assert (await database.counter(counter)).value == 60
+
+
+async def test_a_message_waits_for_its_cause_and_its_key_waits_behind_it(database: Database):
+    topic, counter, key = Topic(), uuid4(), uuid4()
+    seen: list[int] = []
+
+    def when_begun(received) -> Command:
+        stream = COUNTER.stream(received.event.pair)
+
+        def decide(streams):
+            seen.append(received.event.number)
+            return [(stream, Increased(by=received.event.number))]
+
+        return Command((stream,), decide, NOW, requires=(stream,))
+
+    consumer = reactor(database, SessionLogged=when_begun)
+    first = topic.record(logged(counter), key=key)
+    second = topic.record(replace_number(logged(counter), 10), key=key)
+    other = uuid4()
+    await deliver(consumer, [first, second, topic.record(signed(other), key=other)])
+    await deliver(consumer, [topic.record(replace_number(logged(counter), 100), key=key)])
+    await consumer.release()
+    assert (await database.counter(counter)).value == 0
+    assert (await database.counter(other)).value == 1
+
+    await database.commands.execute(increase(counter, by=1000))
+    await consumer.release()
+    assert (await database.counter(counter)).value == 1111
+    assert list(dict.fromkeys(seen)) == [1, 10, 100]
+
+    await deliver(consumer, [first, second])
+    await consumer.release()
+    assert (await database.counter(counter)).value == 1111
+
+
+def replace_number(event: SessionLogged, number: int) -> SessionLogged:
+    return event.model_copy(update={"number": number})
+
+
+async def test_a_redelivery_of_a_message_that_waits_does_not_wait_twice(database: Database):
+    topic, counter = Topic(), uuid4()
+
+    def when_begun(received) -> Command:
+        stream = COUNTER.stream(received.event.pair)
+        return Command((stream,), lambda _: [(stream, Increased(by=1))], NOW, requires=(stream,))
+
+    consumer = reactor(database, SessionLogged=when_begun)
+    record = topic.record(logged(counter))
+    await deliver(consumer, [record, record])
+    await deliver(consumer, [record])
+    await database.commands.execute(increase(counter))
+    await consumer.release()
+    assert (await database.counter(counter)).value == 2
+
+
+async def test_poison_stops_its_partition_and_no_other(database: Database):
+    topic, counter, cured = Topic(), uuid4(), []
+
+    def poisonous(received) -> Command:
+        stream = COUNTER.stream(received.event.pair)
+
+        def decide(_):
+            if not cured:
+                raise TooMuch
+            return [(stream, Increased(by=1))]
+
+        return Command((stream,), decide, NOW)
+
+    consumer = reactor(database, SessionLogged=poisonous)
+    records = [
+        topic.record(signed(counter), partition=0),
+        topic.record(logged(counter), partition=0),
+        topic.record(signed(counter), partition=0),
+        *(topic.record(signed(counter), partition=1) for _ in range(10)),
+    ]
+    partitions = await deliver(consumer, records)
+    stopped = TopicPartition(TOPIC, 0)
+    assert (await database.counter(counter)).value == 1 + 10
+    assert partitions.sought == [(stopped, 1)]
+    assert partitions.paused == {stopped}
+    assert "TooMuch" in consumer.stopped[stopped]
+
+    await eventually(lambda: not partitions.paused, within=10)
+    cured.append(True)
+    await deliver(consumer, records[1:3])
+    assert (await database.counter(counter)).value == 13
+    assert consumer.stopped == {}
+
+
+@pytest.mark.parametrize(
+    "value", [b"not json", b"{}", b'{"pair": "no uuid", "program": 1}', b"[" * 10_000, b"\xff\xfe"]
+)
+async def test_a_malformed_message_stops_its_partition_after_those_before_it(database: Database, value: bytes):
+    topic, counter = Topic(), uuid4()
+    records = [topic.record(signed(counter)), topic.record(value), topic.record(signed(counter))]
+    consumer = reactor(database)
+    partitions = await deliver(consumer, records)
+    assert (await database.counter(counter)).value == 1
+    assert partitions.sought == [(TopicPartition(TOPIC, 0), 1)]
+    assert "no uuid" not in consumer.stopped[TopicPartition(TOPIC, 0)]
+
+
+async def test_an_event_of_a_type_that_nobody_here_knows_is_passed_over(database: Database):
+    topic, counter = Topic(), uuid4()
+    records = [topic.record(b"{}", ce_type="viceversa.InventedLater.v1"), topic.record(signed(counter))]
+    partitions = await deliver(reactor(database), records)
+    assert (await database.counter(counter)).value == 1
+    assert partitions.sought == []
+
+
+async def test_a_message_without_an_id_is_malformed(database: Database):
+    record = Topic().record(signed(uuid4()))
+    headers = tuple(header for header in record.headers if header[0] != "ce_id")
+    consumer = reactor(database)
+    partitions = await deliver(consumer, [replace(record, headers=headers)])
+    assert partitions.sought == [(TopicPartition(TOPIC, 0), 0)]
+
+
+async def test_a_projection_and_its_inbox_row_commit_together(database: Database):
+    async with database.pool.begin() as conn:
+        await conn.execute(text("create table tally(counter uuid primary key, seen int not null)"))
+    upsert = text(
+        "insert into tally select * from unnest(cast(:counters as uuid[]), cast(:seen as int[]))"
+        " on conflict (counter) do update set seen = tally.seen + excluded.seen"
+    )
+    failing = [True]
+
+    async def apply(conn, received) -> None:
+        counted: dict[UUID, int] = {}
+        for message in received:
+            counted[message.event.pair] = counted.get(message.event.pair, 0) + 1
+        await conn.execute(upsert, {"counters": list(counted), "seen": list(counted.values())})
+        if failing.pop() if failing else False:
+            raise ConnectionResetError
+
+    projector = TopicProjector(TopicProjection("tally", (AgreementSigned,), apply))
+    consumer = Consumer("tally", "test.tally", database.pool, projector)
+    topic, counter = Topic(), uuid4()
+    records = [topic.record(signed(counter)) for _ in range(5)]
+    await deliver(consumer, records)
+    await deliver(consumer, records)
+    async with database.pool.connect() as conn:
+        assert (await conn.execute(text("select seen from tally"))).scalars().all() == [5]

@@ -1,0 +1,208 @@
+import asyncio
+import contextlib
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from events.runtime import store
+from events.runtime.codec import LARGEST_EVENT, NulCharacter
+from events.runtime.group_commit import GroupCommit
+from events.runtime.idempotency import IdempotentRequest, Repeated
+from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, VersionConflict
+from events.runtime.store import BEGINNING
+from events.runtime.streams import Command, Outcome
+from events.testing.counters import COUNTER, NOW, Database, Noted, TooMuch, increase, transfer
+
+
+def request(key: str, digest: bytes = b"same", subject: UUID | None = None) -> IdempotentRequest:
+    return IdempotentRequest(
+        subject or UUID(int=1), "POST /counters", key, digest, lambda outcome: sorted(outcome.versions.values())
+    )
+
+
+async def versions_in_log(database: Database, stream: UUID) -> list[int]:
+    async with database.pool.connect() as conn:
+        entries = await store.read_log(conn, BEGINNING, 10_000)
+    return [entry.stored.stream_version for entry in entries if entry.stored.stream_id == stream]
+
+
+async def test_commands_of_many_callers_to_one_stream_all_count_and_each_sees_the_ones_before(database: Database):
+    counter = uuid4()
+    outcomes = await asyncio.gather(*(database.commands.execute(increase(counter)) for _ in range(100)))
+    assert sorted(outcome.versions[counter] for outcome in outcomes) == list(range(1, 101))
+    assert (await database.counter(counter)).value == 100
+    assert await versions_in_log(database, counter) == list(range(1, 101))
+
+
+async def test_two_processes_that_race_for_the_same_streams_lose_nothing(database: Database):
+    other = GroupCommit(database.pool, database.codec)
+    counters = [uuid4() for _ in range(3)]
+    work = [commands.execute(increase(counters[i % 3])) for i in range(60) for commands in (database.commands, other)]
+    await asyncio.gather(*work)
+    for counter in counters:
+        assert (await database.counter(counter)).value == 40
+        assert await versions_in_log(database, counter) == list(range(1, 41))
+
+
+async def test_a_command_over_two_streams_commits_both_or_neither_in_a_race(database: Database):
+    other = GroupCommit(database.pool, database.codec)
+    accounts = [uuid4() for _ in range(4)]
+    work = [
+        commands.execute(transfer(accounts[i % 4], accounts[(i + 1 + j) % 4]))
+        for i in range(24)
+        for j, commands in enumerate((database.commands, other))
+    ]
+    await asyncio.gather(*work)
+    values = [(await database.counter(account)).value for account in accounts]
+    assert sum(values) == 0
+    assert sum([len(await versions_in_log(database, account)) for account in accounts]) == 2 * len(work)
+
+
+async def test_a_refusal_touches_no_neighbour_of_its_group(database: Database):
+    counter = uuid4()
+    outcomes = await database.commands.execute_all([increase(counter, limit=3) for _ in range(5)])
+    assert [isinstance(outcome, Outcome) for outcome in outcomes] == [True, True, True, False, False]
+    assert all(isinstance(outcome, TooMuch) for outcome in outcomes[3:])
+    assert (await database.counter(counter)).value == 3
+
+
+async def test_a_caller_who_hangs_up_touches_no_neighbour(database: Database):
+    counter = uuid4()
+    calls = [asyncio.create_task(database.commands.execute(increase(counter))) for _ in range(20)]
+    await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+    settled = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, Outcome) for outcome in settled[1::2])
+    await database.commands.close()
+    value = (await database.counter(counter)).value
+    assert 10 <= value <= 20
+    assert await versions_in_log(database, counter) == list(range(1, value + 1))
+
+
+async def test_a_text_that_the_database_cannot_hold_is_refused_and_the_others_go_in(database: Database):
+    counter = uuid4()
+    outcomes = await database.commands.execute_all(
+        [increase(counter), increase(counter, text="a\u0000b"), increase(counter, text="\\u0000 spelled out")]
+    )
+    assert isinstance(outcomes[1], NulCharacter)
+    assert (await database.counter(counter)).value == 2
+
+
+async def test_an_event_that_no_message_could_carry_is_refused(database: Database):
+    with pytest.raises(EventTooLarge):
+        await database.commands.execute(increase(uuid4(), text="x" * LARGEST_EVENT))
+
+
+async def test_a_mistake_in_one_decision_fails_that_caller_alone(database: Database):
+    counter = uuid4()
+    stream = COUNTER.stream(counter)
+
+    def broken(_):
+        raise ZeroDivisionError
+
+    outcomes = await database.commands.execute_all(
+        [increase(counter), Command((stream,), broken, NOW), increase(counter)]
+    )
+    assert isinstance(outcomes[1], ZeroDivisionError)
+    assert (await database.counter(counter)).value == 2
+
+
+async def test_a_version_that_has_passed_is_a_conflict(database: Database):
+    counter = uuid4()
+    await database.commands.execute(increase(counter, expected=0))
+    with pytest.raises(VersionConflict):
+        await database.commands.execute(increase(counter, expected=0))
+    await database.commands.execute(increase(counter, expected=1))
+
+
+async def test_a_command_on_a_stream_that_must_exist_finds_nothing_where_there_is_none(database: Database):
+    stream = COUNTER.stream(uuid4())
+    with pytest.raises(NotFound):
+        await database.commands.execute(Command((stream,), lambda _: [], NOW, requires=(stream,)))
+
+
+async def test_a_request_that_is_sent_twice_has_one_effect_and_one_answer(database: Database):
+    counter = uuid4()
+    first = await database.commands.execute_once(increase(counter), request("k"))
+    again = await database.commands.execute_once(increase(counter), request("k"))
+    assert isinstance(first, Outcome)
+    assert again == Repeated([1])
+    assert (await database.counter(counter)).value == 1
+
+
+async def test_requests_with_one_key_at_the_same_time_have_one_effect(database: Database):
+    counter = uuid4()
+    outcomes = await asyncio.gather(
+        *(database.commands.execute_once(increase(counter), request("k")) for _ in range(10))
+    )
+    assert sum(isinstance(outcome, Outcome) for outcome in outcomes) == 1
+    assert (await database.counter(counter)).value == 1
+
+
+async def test_a_key_that_comes_back_with_another_request_is_refused(database: Database):
+    counter = uuid4()
+    await database.commands.execute_once(increase(counter), request("k"))
+    with pytest.raises(KeyReused):
+        await database.commands.execute_once(increase(counter), request("k", digest=b"another"))
+
+
+async def test_the_same_key_of_another_subject_is_another_request(database: Database):
+    counter = uuid4()
+    await database.commands.execute_once(increase(counter), request("k", subject=uuid4()))
+    await database.commands.execute_once(increase(counter), request("k", subject=uuid4()))
+    assert (await database.counter(counter)).value == 2
+
+
+async def test_a_refused_request_may_be_sent_again(database: Database):
+    counter = uuid4()
+    with pytest.raises(TooMuch):
+        await database.commands.execute_once(increase(counter, limit=0), request("k"))
+    await database.commands.execute_once(increase(counter, limit=1), request("k"))
+    assert (await database.counter(counter)).value == 1
+
+
+async def test_connections_killed_under_load_neither_lose_nor_double_an_acknowledged_command(database: Database):
+    counters = [uuid4() for _ in range(8)]
+    acknowledged = dict.fromkeys(counters, 0)
+    stop = asyncio.Event()
+
+    async def kill() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(Exception):
+                async with database.pool.connect() as conn:
+                    await conn.execute(
+                        text(
+                            "select pg_terminate_backend(pid) from pg_stat_activity"
+                            " where application_name = 'test' and pid <> pg_backend_pid()"
+                        )
+                    )
+            await asyncio.sleep(0.02)
+
+    async def call(counter: UUID, number: int) -> None:
+        for i in range(15):
+            outcome = await database.commands.execute_once(increase(counter), request(f"{counter} {number} {i}"))
+            assert isinstance(outcome, Outcome | Repeated)
+            acknowledged[counter] += 1
+
+    killing = asyncio.create_task(kill())
+    await asyncio.gather(*(call(counter, number) for counter in counters for number in range(3)))
+    stop.set()
+    await killing
+    for counter in counters:
+        assert (await database.counter(counter)).value == acknowledged[counter] == 45
+
+
+async def test_personal_fields_are_unreadable_in_the_table_and_gone_with_their_key(database: Database):
+    counter, author = uuid4(), uuid4()
+    stream = COUNTER.stream(counter)
+    await database.commands.execute(
+        Command((stream,), lambda _: [(stream, Noted(author=author, note="canary-4711"))], NOW)
+    )
+    assert (await database.counter(counter)).notes == ("canary-4711",)
+    async with database.pool.begin() as conn:
+        stored = (await conn.execute(text("select data::text from events"))).scalar_one()
+        assert "canary" not in stored
+        await conn.execute(text("delete from subject_keys"))
+    assert (await database.counter(counter)).notes == (None,)

@@ -1,0 +1,178 @@
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from confluent_kafka import Producer
+
+from events.contracts.envelope import decode
+from events.contracts.sessions import AgreementSigned, SessionLogged
+from events.runtime import cursors
+from events.runtime.hints import Hints
+from events.runtime.relay import Relay
+from events.testing.counters import Database, Increased, increase
+from events.testing.eventually import eventually
+
+PUBLICATIONS = {
+    Increased: (
+        lambda recorded: AgreementSigned(pair=recorded.stream_id, program=UUID(int=1)),
+        lambda recorded: (
+            SessionLogged(pair=recorded.stream_id, program=UUID(int=1), number=recorded.version, minutes=1)
+            if recorded.event.by > 1
+            else None
+        ),
+    )
+}
+
+
+@pytest.fixture
+def kafka() -> Iterator[str]:
+    """A broker of its own, in memory, that speaks Kafka's protocol."""
+    keeper = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 1, "log_level": 0})
+    broker = next(iter(keeper.list_topics(timeout=10).brokers.values()))
+    yield f"{broker.host}:{broker.port}"
+    del keeper
+
+
+def relay(database: Database, kafka: str, **more) -> Relay:
+    return Relay(
+        database_url=database.url,
+        bootstrap_servers=kafka,
+        codec=database.codec,
+        publications=PUBLICATIONS,
+        source="/test",
+        schema_base="http://test/v1/schemas",
+        wake=Hints(None, "").reader(),
+        **more,
+    )
+
+
+@asynccontextmanager
+async def relaying(*relays: Relay) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(one.run()) for one in relays]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def subscribed(kafka: str) -> AsyncIterator[list["ConsumerRecord[bytes, bytes]"]]:
+    records: list[ConsumerRecord[bytes, bytes]] = []
+    consumer = AIOKafkaConsumer(AgreementSigned.topic(), bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+
+    async def read() -> None:
+        async for record in consumer:
+            records.append(record)
+
+    reading = asyncio.create_task(read())
+    try:
+        yield records
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        await consumer.stop()
+
+
+def first_occurrences(records) -> dict[UUID, list[int]]:
+    """Versions of each stream's events of one type, in the order in which each id came first."""
+    seen: set[UUID] = set()
+    versions: dict[UUID, list[int]] = defaultdict(list)
+    for record in records:
+        envelope, _ = decode(record.headers)
+        if envelope.type == AgreementSigned.type and envelope.id not in seen:
+            seen.add(envelope.id)
+            versions[envelope.subject].append(envelope.sequence)
+    return versions
+
+
+async def test_every_event_arrives_in_the_order_of_its_stream(database: Database, kafka: str):
+    counters = [uuid4() for _ in range(7)]
+    async with subscribed(kafka) as records, relaying(relay(database, kafka, page=13)):
+        await database.commands.execute_all([increase(counters[i % 7]) for i in range(140)])
+        await eventually(lambda: len(records) >= 140)
+    assert first_occurrences(records) == {counter: list(range(1, 21)) for counter in counters}
+    assert {record.key.decode() for record in records} == {str(counter) for counter in counters}
+
+
+async def test_one_private_event_may_become_several_events_and_some_become_none(database: Database, kafka: str):
+    counter = uuid4()
+    async with subscribed(kafka) as records, relaying(relay(database, kafka)):
+        await database.commands.execute_all([increase(counter), increase(counter, by=2)])
+        await eventually(lambda: len(records) >= 3)
+    types = [decode(record.headers)[0].type for record in records]
+    assert types == [AgreementSigned.type, AgreementSigned.type, SessionLogged.type]
+
+
+async def test_a_relay_that_dies_between_sending_and_its_cursor_repeats_and_loses_nothing(
+    database: Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+):
+    counter = uuid4()
+    await database.commands.execute_all([increase(counter) for _ in range(30)])
+    died = asyncio.Event()
+    move = cursors.move
+
+    async def die(*_) -> bool:
+        died.set()
+        raise asyncio.CancelledError
+
+    async with subscribed(kafka) as records:
+        monkeypatch.setattr(cursors, "move", die)
+        async with relaying(relay(database, kafka)):
+            await died.wait()
+        monkeypatch.setattr(cursors, "move", move)
+        async with relaying(relay(database, kafka)):
+            await database.commands.execute(increase(counter))
+            await eventually(lambda: first_occurrences(records)[counter] == list(range(1, 32)))
+    ids = [decode(record.headers)[0].id for record in records]
+    assert len(ids) > len(set(ids)) == 31
+
+
+async def test_two_relays_at_once_make_duplicates_and_no_disorder(database: Database, kafka: str):
+    counters = [uuid4() for _ in range(5)]
+    # Under another source each holds a lock of its own, as after a partition that hid the leader's death.
+    both = [relay(database, kafka, page=9), relay(database, kafka, page=5)]
+    both[1].source = "/twin"
+    async with subscribed(kafka) as records, relaying(*both):
+        for _ in range(10):
+            await database.commands.execute_all([increase(counter) for counter in counters])
+        await eventually(lambda: sum(map(len, first_occurrences(records).values())) == 50)
+    assert first_occurrences(records) == {counter: list(range(1, 11)) for counter in counters}
+
+
+async def test_a_cursor_of_another_name_publishes_the_same_again_from_the_beginning(database: Database, kafka: str):
+    counter = uuid4()
+    await database.commands.execute_all([increase(counter) for _ in range(5)])
+    async with subscribed(kafka) as records:
+        async with relaying(relay(database, kafka, cursor="relay one")):
+            await eventually(lambda: len(records) >= 5)
+        async with relaying(relay(database, kafka, cursor="relay two")):
+            await eventually(lambda: len(records) >= 10)
+
+    def told(some):
+        return [(record.key, record.value, [h for h in record.headers if h[0] != "traceparent"]) for record in some]
+
+    assert told(records[:5]) == told(records[5:])
+
+
+async def test_a_second_relay_stands_by_until_the_first_is_gone(database: Database, kafka: str):
+    counter = uuid4()
+    async with subscribed(kafka) as records:
+        async with relaying(relay(database, kafka)):
+            await database.commands.execute(increase(counter))
+            await eventually(lambda: len(records) >= 1)
+            standby = asyncio.create_task(relay(database, kafka).run())
+            await database.commands.execute(increase(counter))
+            await eventually(lambda: len(records) >= 2)
+        await database.commands.execute(increase(counter))
+        await eventually(lambda: first_occurrences(records)[counter] == [1, 2, 3])
+        standby.cancel()
+        await asyncio.gather(standby, return_exceptions=True)
+    assert len(records) == 3
