@@ -1,14 +1,17 @@
 """The HTTP edge on a real PostgreSQL: a person sees and answers their own sheets, and nobody else knows of them."""
 
 import asyncio
+import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
+from sqlalchemy import select
 
 from events.contracts.enrollment import CoordinatorAssigned, ParticipantEnrolled, ParticipantLinked, WorkProfileSet
 from events.contracts.kinds import Role
-from events.runtime import store
+from events.runtime import schema, store
 from events.runtime.service import Service
 from events.testing.service import running, settings_for
 from feedback import commands
@@ -112,6 +115,18 @@ async def test_an_answer_repeated_with_its_key_is_one_answer(loop, sample):
     ]
     assert [each.status_code for each in tries] == [200, 200]
     assert tries[0].json() == tries[1].json()
+
+
+async def test_a_repeatable_request_leaves_nothing_to_guess_the_answers_from(loop, sample):
+    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    body = {"ratings": {item["item"]: 2 for item in (await get(loop, f"/v1/sheets/{sheet}", MENTOR)).json()["items"]}}
+    key = str(uuid4())
+    await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, body, if_match='"1"', idempotency_key=key)
+    async with loop.service.read_pool.connect() as conn:
+        [kept] = (await conn.execute(select(schema.idempotent_requests))).all()
+    sent = httpx.Request("POST", "http://service.test", json=body).content
+    assert kept.digest != hashlib.sha256(sent).digest()
+    assert key not in repr(kept)
 
 
 async def test_answers_lie_in_the_store_sealed(loop, sample):
