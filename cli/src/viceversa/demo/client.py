@@ -17,6 +17,8 @@ import httpx
 SERVICES = ("enrollment", "matching", "sessions", "feedback")
 AT_ONCE = 32
 """Requests in flight; more only queue, on the two cores that everything shares."""
+PAUSE_S = 0.05
+"""Before a request is repeated; it doubles."""
 _TRIES = 6
 _BUSY = frozenset({429, 502, 503, 504})
 _RENEW_BEFORE_S = 60.0
@@ -118,7 +120,7 @@ class Platform:
             else:
                 if answer.status_code not in _BUSY or attempt == _TRIES:
                     return _reply(f"{method} {url}", answer)
-            await asyncio.sleep(0.05 * 2**attempt)
+            await asyncio.sleep(PAUSE_S * 2**attempt)
         raise AssertionError("unreachable: the last try answers or raises")
 
 

@@ -6,7 +6,7 @@ No code of the platform is used here, on purpose. Delivery is at least once, so 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +59,7 @@ class Subscriber:
             metadata_max_age_ms=_NOTICES_NEW_PARTITIONS_MS,
         )
         await self._consumer.start()
-        self._listening = asyncio.create_task(self._listen(self._consumer))
+        self._listening = asyncio.create_task(self.listen(self._consumer))
         return self
 
     async def __aexit__(
@@ -80,14 +80,15 @@ class Subscriber:
         """Events of one program by name."""
         return Counter(event.name for event in self._heard.values() if event.data.get("program") == program)
 
-    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+    async def listen(self, consumer: AsyncIterable[ConsumerRecord]) -> None:
+        """Take in what a consumer gets, for as long as it gets something."""
         async for record in consumer:
             event = heard(record)
             self.duplicates += event.id in self._heard
             self._heard[event.id] = event
 
 
-def heard(record: "ConsumerRecord[Any, Any]") -> Heard:
+def heard(record: ConsumerRecord) -> Heard:
     """Read one message: attributes from the headers (`ce_…`), data from the value."""
     headers = {name: value.decode() for name, value in record.headers}
     traceparent = headers.get("ce_traceparent")
