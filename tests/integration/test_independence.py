@@ -32,7 +32,7 @@ def run(*command: str | Path) -> str:
 
 @pytest.fixture
 def environment() -> Iterator[Path]:
-    """A folder for a virtual environment, not below pytest's: that is closed to the user that root's PostgreSQL needs."""
+    """A folder for a virtual environment, not below pytest's: that is closed to root's PostgreSQL."""
     with TemporaryDirectory(prefix="viceversa-alone-") as folder:
         yield Path(folder)
 
