@@ -14,6 +14,8 @@ from uuid import uuid4
 
 import httpx
 
+from viceversa.demo.expectations import until
+
 SERVICES = ("enrollment", "matching", "sessions", "feedback")
 AT_ONCE = 32
 """Requests in flight; more only queue, on the two cores that everything shares."""
@@ -138,6 +140,22 @@ class Caller:
         """Read something."""
         return await self._platform.request("GET", service, path, await self._headers())
 
+    async def get_once_it_exists(self, service: str, path: str) -> Reply:
+        """Read something that an event makes: until the event has arrived, it does not exist (404)."""
+
+        async def look() -> Reply | None:
+            try:
+                return await self.get(service, path)
+            except Refused as refused:
+                if refused.status != httpx.codes.NOT_FOUND:
+                    raise
+                return None
+
+        found = await until(look, lambda reply: reply is not None)
+        if found is None:
+            raise LookupError(f"{path} of {service} never came to exist")
+        return found
+
     async def put(self, service: str, path: str, body: object) -> Reply:
         """Replace something."""
         return await self._platform.request("PUT", service, path, await self._headers(), json=body)
@@ -155,9 +173,9 @@ class Caller:
         return await self._platform.request("POST", service, path, headers, content=content)
 
     async def change(self, service: str, thing: str, action: str, body: object = None) -> Reply:
-        """Read a thing for its ETag and POST to `thing`/`action` with it; again when somebody else was quicker."""
+        """POST to `thing`/`action` with the ETag of `thing`, as soon as that exists; again if somebody was quicker."""
         for attempt in range(1, _TRIES + 1):
-            seen = await self.get(service, thing)
+            seen = await self.get_once_it_exists(service, thing)
             try:
                 return await self.post(service, f"{thing}/{action}", body, if_match=seen.version)
             except Refused as refused:

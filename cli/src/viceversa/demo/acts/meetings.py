@@ -17,9 +17,6 @@ async def agree(stage: Stage) -> str:
     """New pairs sign their agreement: the mentor proposes it, the mentee signs."""
     new = stage.new_pairs()
     stage.progress.begin(len(new))
-    await stage.expectations.eventually(
-        f"sessions knows all {len(stage.pairs)} pairs", lambda: health(stage, "engagements"), len(stage.pairs)
-    )
     await for_each(new, lambda pair: _sign(stage, pair), stage.progress.advance)
     stage.agreements += len(new)
     await stage.expectations.eventually(
@@ -64,16 +61,17 @@ async def plan(stage: Stage, pair: Pair) -> None:
     pair.appointment = (planned.body["session"], starts_at)
 
 
+def appointment_of(pair: Pair) -> tuple[str, datetime]:
+    """The meeting that a pair has planned: its id, and when."""
+    if pair.appointment is None:
+        raise LookupError("the pair has planned no meeting")
+    return pair.appointment
+
+
 async def pass_the_full_hour(stage: Stage) -> None:
     """Turn the clock to the next full hour, when what must not be traced to anybody is told in one batch."""
     this_hour = (await now(stage.operator)).replace(minute=0, second=0, microsecond=0)
     await _turn_clock(stage, this_hour + timedelta(hours=1, minutes=1))
-
-
-async def health(stage: Stage, what: str) -> int:
-    """One of the counts that sessions shows the coordinator."""
-    path = f"/v1/programs/{stage.program}/engagements/health"
-    return int((await stage.coordinator.get("sessions", path)).body[what])
 
 
 async def _turn_clock(stage: Stage, to: datetime) -> None:
@@ -94,7 +92,7 @@ async def _sign(stage: Stage, pair: Pair) -> None:
 
 
 async def _cancel(stage: Stage, pair: Pair) -> None:
-    session, _ = _appointment(pair)
+    session, _ = appointment_of(pair)
     await stage.caller(pair.mentee).change(
         "sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/cancel", {"reason": "A board meeting moved."}
     )
@@ -102,7 +100,7 @@ async def _cancel(stage: Stage, pair: Pair) -> None:
 
 
 async def _log(stage: Stage, pair: Pair) -> None:
-    session, starts_at = _appointment(pair)
+    session, starts_at = appointment_of(pair)
     held = {
         "held_at": starts_at.isoformat(),
         "minutes": _MINUTES,
@@ -111,9 +109,3 @@ async def _log(stage: Stage, pair: Pair) -> None:
     await stage.caller(pair.mentor).change("sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/log", held)
     pair.appointment = None
     pair.sessions += 1
-
-
-def _appointment(pair: Pair) -> tuple[str, datetime]:
-    if pair.appointment is None:
-        raise LookupError("the pair has planned no meeting")
-    return pair.appointment

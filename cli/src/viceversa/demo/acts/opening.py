@@ -3,13 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from viceversa.demo.client import Refused
 from viceversa.demo.enterprise import DIVIDING_GRADE, GRADE_LADDER
-from viceversa.demo.expectations import until
 from viceversa.demo.facts import REGIONS
 from viceversa.demo.stage import Participant, Stage
 
-_NOT_FOUND = 404
 _PROGRAM_DAYS = 270
 
 
@@ -68,28 +65,10 @@ async def sign_up(stage: Stage) -> str:
 
 
 async def _upload(stage: Stage) -> dict[str, Any]:
-    """The coordinator's right reaches a table of enrollment a moment after the assignment: until then it is a 404."""
     path = f"/v1/programs/{stage.program}/imports"
-
-    async def attempt() -> dict[str, Any] | None:
-        try:
-            return dict((await stage.coordinator.upload("enrollment", path, stage.file.content)).body)
-        except Refused as refused:
-            if refused.status != _NOT_FOUND:
-                raise
-            return None
-
-    report = await until(attempt, lambda answer: answer is not None)
-    if report is None:
-        raise LookupError("the coordinator was never let into the program")
-    return report
+    return dict((await stage.coordinator.upload("enrollment", path, stage.file.content)).body)
 
 
 async def _known_to_matching(stage: Stage) -> int:
-    try:
-        pool = (await stage.coordinator.get("matching", f"/v1/programs/{stage.program}/pool")).body
-    except Refused as refused:
-        if refused.status != _NOT_FOUND:
-            raise
-        return 0
+    pool = (await stage.coordinator.get_once_it_exists("matching", f"/v1/programs/{stage.program}/pool")).body
     return int(pool["mentors"] + pool["mentees"])

@@ -2,7 +2,7 @@
 
 from viceversa.demo import traces
 from viceversa.demo.acts.answers import open_sheet
-from viceversa.demo.acts.meetings import health, pass_the_full_hour, plan
+from viceversa.demo.acts.meetings import appointment_of, pass_the_full_hour, plan
 from viceversa.demo.client import SERVICES
 from viceversa.demo.expectations import until
 from viceversa.demo.stage import Pair, Stage
@@ -21,11 +21,9 @@ async def withdraw(stage: Stage) -> str:
     expect = stage.expectations
     await expect.eventually("another system hears that somebody left", lambda: stage.public("ParticipantWithdrawn"), 1)
     await expect.eventually(
-        "sessions has cancelled what they had planned",
-        lambda: health(stage, "sessions_cancelled"),
-        stage.sessions_cancelled,
+        "sessions has cancelled the meeting that they had planned", lambda: _planned_meeting(stage, pair), "cancelled"
     )
-    await expect.eventually("feedback has closed their open sheets", lambda: _sheets_open(stage, pair), 0)
+    await expect.eventually("feedback has closed the sheets that they had open", lambda: _sheets_open(stage, pair), 0)
     ended = stage.rematches
     expect.equal("their pair's end waits for the hour's batch", await stage.public("PairEnded"), ended)
     await _read_trace(stage, pair)
@@ -44,6 +42,13 @@ async def _somebody_in_the_middle_of_things(stage: Stage) -> Pair:
         if await open_sheet(stage, pair.mentor, "pulse"):
             return pair
     return candidates[0]
+
+
+async def _planned_meeting(stage: Stage, pair: Pair) -> str:
+    """What the mentee, who stays, sees of it."""
+    session, _ = appointment_of(pair)
+    engagement = (await stage.caller(pair.mentee).get("sessions", f"/v1/engagements/{pair.id}")).body
+    return next(str(one["state"]) for one in engagement["sessions"] if one["session"] == session)
 
 
 async def _sheets_open(stage: Stage, pair: Pair) -> int:
