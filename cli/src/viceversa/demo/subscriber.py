@@ -6,7 +6,7 @@ No code of the platform is used here, on purpose. Delivery is at least once, so 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +83,11 @@ class Subscriber:
     async def listen(self, consumer: AsyncIterable[ConsumerRecord]) -> None:
         """Take in what a consumer gets, for as long as it gets something."""
         async for record in consumer:
-            event = heard(record)
+            self.take([heard(record)])
+
+    def take(self, events: Iterable[Heard]) -> None:
+        """Keep each event once."""
+        for event in events:
             self.duplicates += event.id in self._heard
             self._heard[event.id] = event
 
