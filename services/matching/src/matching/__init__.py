@@ -1,0 +1,1 @@
+"""Matching: rounds, proposals and pairs."""

@@ -1,0 +1,21 @@
+"""Both speak at least one common language."""
+
+import numpy as np
+
+from matching.engine.problem import Indices, Mask, Policy, Problem
+from matching.engine.rules.rule import Rule
+
+
+def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
+    spoken, understood = problem.mentees.languages[mentees], problem.mentors.languages[mentors]
+    mask = np.zeros((len(mentees), len(mentors)), bool)
+    for word in range(spoken.shape[1]):
+        mask |= (spoken[:, word][:, None] & understood[:, word][None, :]) != 0
+    return mask
+
+
+def _sentence(_: Policy) -> str:
+    return "share no language"
+
+
+LANGUAGES = Rule("languages", _allows, _sentence)
