@@ -89,37 +89,38 @@ programs = Table(
 Row = dict[str, Any]
 
 
-def _rows(name: str, table: Table, *columns: str) -> TableValuedAlias:
-    return unnest(name, **{column: table.c[column].type for column in columns})
+def _new(name: str, table: Table, *columns: str) -> TableValuedAlias:
+    # An UPDATE keeps the names of its own columns to itself, so parameters need others.
+    return unnest(name, **{f"new_{column}": table.c[column].type for column in columns})
 
 
-_BEGUN = _rows(
-    "begun", engagements, "pair", "program", "mentor", "mentee", "mentor_region", "mentee_region", "begun_at"
-)
-_BEGIN = insert(engagements).from_select(list(_BEGUN.c.keys()), select(_BEGUN)).on_conflict_do_nothing()
-_CHANGED = _rows("changed", engagements, "pair", "proposed_by", "cadence_days", "agreed_at", "over", "version")
+_BEGUN_COLUMNS = ("pair", "program", "mentor", "mentee", "mentor_region", "mentee_region", "begun_at")
+_BEGUN = _new("begun", engagements, *_BEGUN_COLUMNS)
+_BEGIN = insert(engagements).from_select(_BEGUN_COLUMNS, select(_BEGUN)).on_conflict_do_nothing()
+_CHANGED = _new("changed", engagements, "pair", "proposed_by", "cadence_days", "agreed_at", "over", "version")
 _CHANGE = (
     update(engagements)
-    .where(engagements.c.pair == _CHANGED.c.pair)
+    .where(engagements.c.pair == _CHANGED.c.new_pair)
     .values(
-        proposed_by=func.coalesce(_CHANGED.c.proposed_by, engagements.c.proposed_by),
-        cadence_days=func.coalesce(_CHANGED.c.cadence_days, engagements.c.cadence_days),
-        agreed_at=func.coalesce(_CHANGED.c.agreed_at, engagements.c.agreed_at),
-        over=or_(_CHANGED.c.over, engagements.c.over),
-        version=_CHANGED.c.version,
+        proposed_by=func.coalesce(_CHANGED.c.new_proposed_by, engagements.c.proposed_by),
+        cadence_days=func.coalesce(_CHANGED.c.new_cadence_days, engagements.c.cadence_days),
+        agreed_at=func.coalesce(_CHANGED.c.new_agreed_at, engagements.c.agreed_at),
+        over=or_(_CHANGED.c.new_over, engagements.c.over),
+        version=_CHANGED.c.new_version,
     )
 )
-_PLANNED = _rows("planned", sessions, "session", "pair", "state", "starts_at", "minutes")
-_PLAN = insert(sessions).from_select(list(_PLANNED.c.keys()), select(_PLANNED)).on_conflict_do_nothing()
-_SETTLED = _rows("settled", sessions, "session", "state", "starts_at", "minutes", "number")
+_PLANNED_COLUMNS = ("session", "pair", "state", "starts_at", "minutes")
+_PLANNED = _new("planned", sessions, *_PLANNED_COLUMNS)
+_PLAN = insert(sessions).from_select(_PLANNED_COLUMNS, select(_PLANNED)).on_conflict_do_nothing()
+_SETTLED = _new("settled", sessions, "session", "state", "starts_at", "minutes", "number")
 _SETTLE = (
     update(sessions)
-    .where(sessions.c.session == _SETTLED.c.session)
+    .where(sessions.c.session == _SETTLED.c.new_session)
     .values(
-        state=_SETTLED.c.state,
-        starts_at=func.coalesce(_SETTLED.c.starts_at, sessions.c.starts_at),
-        minutes=func.coalesce(_SETTLED.c.minutes, sessions.c.minutes),
-        number=_SETTLED.c.number,
+        state=_SETTLED.c.new_state,
+        starts_at=func.coalesce(_SETTLED.c.new_starts_at, sessions.c.starts_at),
+        minutes=func.coalesce(_SETTLED.c.new_minutes, sessions.c.minutes),
+        number=_SETTLED.c.new_number,
     )
 )
 
@@ -149,7 +150,7 @@ async def apply_engagements(conn: AsyncConnection, recorded: Sequence[Recorded[A
                 settled.append(_settled(event))
     for statement, rows in ((_BEGIN, begun), (_CHANGE, list(changed.values())), (_PLAN, planned), (_SETTLE, settled)):
         if rows:
-            await conn.execute(statement, {column: [row[column] for row in rows] for column in rows[0]})
+            await conn.execute(statement, {f"new_{column}": [row[column] for row in rows] for column in rows[0]})
 
 
 def _unchanged(pair: UUID) -> Row:

@@ -85,6 +85,19 @@ class Health:
     sessions_cancelled: Count
 
 
+async def side(conn: AsyncConnection, subject: UUID, mentor: UUID, mentee: UUID) -> Role | None:
+    """Which side of a pair a subject is. None for everybody else."""
+    participant = await conn.scalar(
+        select(members.c.participant).where(
+            members.c.subject == subject, members.c.participant == any_of("sides", Uuid())
+        ),
+        {"sides": [mentor, mentee]},
+    )
+    if participant is None:
+        return None
+    return Role.MENTOR if participant == mentor else Role.MENTEE
+
+
 async def engagements_of(
     conn: AsyncConnection, subject: UUID, *, after: UUID | None = None, limit: int | None = None
 ) -> list[ListedEngagement]:

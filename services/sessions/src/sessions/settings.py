@@ -1,7 +1,7 @@
-"""Environment of the sessions service."""
+"""Settings of a sessions process, from its environment."""
 
 from events.runtime.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing beyond what every service needs."""
+    """What every service needs, and nothing more."""

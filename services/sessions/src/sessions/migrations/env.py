@@ -1,0 +1,5 @@
+"""Alembic's entry point."""
+
+from events.runtime.migrations import run
+
+run()
