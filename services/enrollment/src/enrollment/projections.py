@@ -58,8 +58,8 @@ _INSERT_PROGRAMS = (
     .from_select(list(programs.c.keys()), select(_DRAFTED).order_by(_DRAFTED.c.program))
     .on_conflict_do_nothing()
 )
-_CHANGED = unnest("changed", program=Uuid(), state=Text())
-_CHANGE_PROGRAMS = update(programs).where(programs.c.program == _CHANGED.c.program).values(state=_CHANGED.c.state)
+_CHANGED = unnest("changed", which=Uuid(), became=Text())
+_CHANGE_PROGRAMS = update(programs).where(programs.c.program == _CHANGED.c.which).values(state=_CHANGED.c.became)
 
 
 async def apply_participants(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
@@ -102,7 +102,7 @@ async def apply_programs(conn: AsyncConnection, recorded: Sequence[Recorded[Any]
             },
         )
     if states:
-        await conn.execute(_CHANGE_PROGRAMS, {"program": list(states), "state": list(states.values())})
+        await conn.execute(_CHANGE_PROGRAMS, {"which": list(states), "became": list(states.values())})
 
 
 FROM_STORE = (

@@ -1,0 +1,193 @@
+"""One participant: signing up, being read, leaving; and who gets to know a name."""
+
+from uuid import uuid4
+
+import pytest
+
+SIGN_UP = {
+    "external_id": "e-104",
+    "given_name": "Ada",
+    "family_name": "Byron",
+    "email": "ada@example.com",
+    "role": "auto",
+    "grade": "Senior",
+    "unit": "Data",
+    "region": "EMEA",
+    "time_zone": "Europe/Berlin",
+    "languages": "de;en",
+    "offers": "tiktok:5",
+    "seeks": "strategy",
+    "identity": "woman in tech",
+}
+
+
+async def sign_up(enrollment, program, headers, **changes):
+    return await enrollment.client.post(f"/v1/programs/{program}/participants", json=SIGN_UP | changes, headers=headers)
+
+
+async def names(enrollment, headers, *participants):
+    answer = await enrollment.client.post("/v1/names", json={"participants": participants}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["names"]
+
+
+async def test_a_person_signs_up_reads_themselves_and_leaves(enrollment):
+    program = await enrollment.program()
+    _, ada = await enrollment.sign_in("e-104")
+
+    answer = await sign_up(enrollment, program, ada)
+    assert answer.status_code == 201, answer.text
+    participant = answer.json()["participant"]
+    path = answer.headers["location"]
+    read = await enrollment.client.get(path, headers=ada)
+    assert read.json() == {
+        "participant": participant,
+        "program": program,
+        "role": "mentor",
+        "region": "EMEA",
+        "status": "active",
+        "display_name": "Ada Byron",
+        "profile": {
+            "grade": 2,
+            "unit": "Data",
+            "location": "",
+            "country": "",
+            "time_zone": "Europe/Berlin",
+            "working_hours": "09:00-17:00",
+            "languages": ["de", "en"],
+            "capacity": 1,
+            "offers": {"tiktok": 5},
+            "seeks": {"strategy": 3},
+        },
+    }
+    assert read.headers["etag"] == answer.headers["etag"]
+
+    assert (await enrollment.client.post(f"{path}/withdraw", headers=ada)).status_code == 428
+    left = await enrollment.client.post(f"{path}/withdraw", headers=ada | {"if-match": read.headers["etag"]})
+    assert (left.status_code, left.json()["status"]) == (200, "withdrawn")
+    again = await enrollment.client.post(f"{path}/withdraw", headers=ada | {"if-match": left.headers["etag"]})
+    assert (again.status_code, again.json()["type"]) == (409, "urn:problem-type:has-left")
+    await enrollment.running.settle()
+    mine = await enrollment.client.get("/v1/me/participations", headers=ada)
+    assert mine.json()["items"] == [
+        {
+            "participant": participant,
+            "program": program,
+            "role": "mentor",
+            "region": "EMEA",
+            "status": "withdrawn",
+        }
+    ]
+
+
+async def test_signing_up_again_brings_the_profile_up_to_date(enrollment):
+    program = await enrollment.program()
+    _, ada = await enrollment.sign_in("e-104")
+    first = await sign_up(enrollment, program, ada)
+
+    same = await sign_up(enrollment, program, ada)
+    changed = await sign_up(enrollment, program, ada, capacity=2, grade=1)
+
+    assert (first.status_code, same.status_code, changed.status_code) == (201, 200, 200)
+    assert first.headers["etag"] == same.headers["etag"] != changed.headers["etag"]
+    assert first.json() == same.json() == changed.json()
+
+
+async def test_nobody_signs_up_somebody_else_but_their_coordinator(enrollment):
+    program = await enrollment.program()
+    _, other = await enrollment.sign_in("e-7")
+    emea = await enrollment.coordinator(program, "hr-emea", "EMEA")
+    americas = await enrollment.coordinator(program, "hr-americas", "Americas")
+
+    assert (await sign_up(enrollment, program, other)).status_code == 404
+    assert (await sign_up(enrollment, program, americas)).status_code == 404
+    assert (await sign_up(enrollment, program, emea, region="emea")).status_code == 201
+    assert (await sign_up(enrollment, program, enrollment.administrator)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"region": "Mars"}, "region"),
+        ({"manager_id": "nobody"}, "manager_id"),
+        ({"manager_id": "e-104"}, "manager_id"),
+        ({"grade": 9}, "grade"),
+        ({"offers": ""}, "offers"),
+        ({"favourite_colour": "blue"}, "body.favourite_colour"),
+        ({"offers": 5}, "body.offers"),
+    ],
+)
+async def test_a_sign_up_that_does_not_fit_says_where(enrollment, changes, where):
+    program = await enrollment.program()
+
+    answer = await sign_up(enrollment, program, enrollment.administrator, **changes)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [error["where"] for error in answer.json()["errors"]] == [where]
+    assert "ada@example.com" not in answer.text
+
+
+async def test_a_participant_does_not_exist_for_strangers(enrollment):
+    program = await enrollment.program()
+    participant = (await sign_up(enrollment, program, enrollment.administrator)).json()["participant"]
+    path = f"/v1/participants/{participant}"
+    _, ada = await enrollment.sign_in("e-104")
+    _, stranger = await enrollment.sign_in("e-7")
+    emea = await enrollment.coordinator(program, "hr-emea", "EMEA")
+    americas = await enrollment.coordinator(program, "hr-americas", "Americas")
+    elsewhere = await enrollment.coordinator(await enrollment.program(), "hr-elsewhere", "EMEA")
+
+    for headers in (ada, emea, enrollment.administrator):
+        assert (await enrollment.client.get(path, headers=headers)).status_code == 200
+        assert await names(enrollment, headers, participant, str(uuid4())) == {participant: "Ada Byron"}
+    for headers in (stranger, americas, elsewhere, enrollment.running.token(roles=["auditor", "operator"])):
+        assert (await enrollment.client.get(path, headers=headers)).status_code == 404
+        withdrawal = headers | {"if-match": '"2"'}
+        assert (await enrollment.client.post(f"{path}/withdraw", headers=withdrawal)).status_code == 404
+        assert await names(enrollment, headers, participant) == {}
+    assert (await enrollment.client.get(f"/v1/participants/{uuid4()}", headers=emea)).status_code == 404
+
+
+async def test_a_list_shows_a_coordinator_their_regions_page_by_page(enrollment):
+    program = await enrollment.program()
+    rows = [{"external_id": f"e-{n}", "region": "EMEA" if n % 2 else "Americas"} for n in range(10)]
+    await enrollment.import_rows(program, *rows)
+    await enrollment.running.settle()
+    emea = await enrollment.coordinator(program, "hr-emea", "EMEA")
+    path = f"/v1/programs/{program}/participants"
+
+    seen, cursor = [], None
+    while cursor or not seen:
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await enrollment.client.get(path, params=query, headers=emea)).json()
+        seen += page["items"]
+        cursor = page["next"]
+
+    assert sorted(item["external_id"] for item in seen) == ["e-1", "e-3", "e-5", "e-7", "e-9"]
+    assert {item["display_name"] for item in seen} == {"Ada Byron"}
+    everyone = (await enrollment.client.get(path, headers=enrollment.administrator)).json()
+    assert (len(everyone["items"]), everyone["next"]) == (10, None)
+    assert (await enrollment.client.get(path, headers=enrollment.running.token())).status_code == 404
+    bad = await enrollment.client.get(path, params={"cursor": "made-up"}, headers=emea)
+    assert (bad.status_code, bad.json()["type"]) == (400, "urn:problem-type:bad-cursor")
+
+
+async def test_the_same_idempotency_key_signs_up_once(enrollment):
+    program = await enrollment.program()
+    _, ada = await enrollment.sign_in("e-104")
+    headers = ada | {"idempotency-key": "once"}
+
+    first = await sign_up(enrollment, program, headers)
+    again = await sign_up(enrollment, program, headers)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+
+
+async def test_one_person_is_another_participant_in_another_program(enrollment):
+    _, ada = await enrollment.sign_in("e-104")
+
+    first = await sign_up(enrollment, await enrollment.program(), ada)
+    second = await sign_up(enrollment, await enrollment.program(), ada)
+
+    assert first.json()["participant"] != second.json()["participant"]
