@@ -80,8 +80,11 @@ class Service:
         name = definition.name
         self.write_pool = create_pool(settings.database_url, name=f"{name} write", size=6)
         self.read_pool = create_pool(settings.database_url, name=f"{name} read", size=8)
+        # Keys are looked up while a fold holds a connection: from one pool, as many folds at once as it has
+        # connections would each wait for another's.
+        self.key_pool = create_pool(settings.database_url, name=f"{name} keys", size=2)
         wrapper = FileKeyWrapper(read_key(settings.key_encryption_key_file))
-        self.codec = Codec(definition.events, Keyring(self.read_pool, wrapper))
+        self.codec = Codec(definition.events, Keyring(self.key_pool, wrapper))
         self.redis = Redis.from_url(settings.redis_url) if settings.redis_url else None
         self.hints = Hints(self.redis, f"{name}:committed")
         self.commands = GroupCommit(self.write_pool, self.codec, self.hints.committed)
@@ -171,6 +174,7 @@ class Service:
         """Let go of connections."""
         await self.write_pool.dispose()
         await self.read_pool.dispose()
+        await self.key_pool.dispose()
         if self.redis is not None:
             await self.redis.aclose()
 
