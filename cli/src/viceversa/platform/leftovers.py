@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,13 +59,12 @@ class Identity:
 
     def gone_within(self, seconds: float) -> bool:
         """Wait for its end."""
-        process = self._process()
-        if process is None:
-            return True
-        try:
-            process.wait(seconds)
-        except psutil.TimeoutExpired:
-            return not self.alive()
+        # Asked again and again: it is nobody's child here, and a dead process stays listed until its parent looks.
+        give_up = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.02)
         return True
 
     def _process(self) -> psutil.Process | None:

@@ -9,6 +9,7 @@ behind is recognised and stopped by the next start.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -246,6 +247,7 @@ class LocalPlatform:
                 *PYTHON,
                 "viceversa.platform.watcher",
                 str(self.data),
+                str(os.getpid()),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -267,6 +269,9 @@ class LocalPlatform:
             self._state = State.STOPPED
             self._describe()
         if self._watcher is not None and self._watcher.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                self._watcher.stdin.write(b"everything is stopped\n")
+                await self._watcher.stdin.drain()
             self._watcher.stdin.close()
             await self._watcher.wait()
         self._lock.free()

@@ -1,14 +1,15 @@
 """Outlives a supervisor that was killed, and stops what it left running.
 
-Its standard input is a pipe from the supervisor, which closes when that one ends in whatever way. After an orderly end
-nothing is registered any more; after `kill -9` everything is.
+Its standard input is a pipe from the supervisor. It says something there when it has stopped everything itself; the
+pipe of one that was killed closes without a word.
 """
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
-from viceversa.platform.folder import CLEARING, DataFolder, FolderLock
+from viceversa.platform.folder import CLEARING, SUPERVISOR, DataFolder, FolderLock
 from viceversa.platform.leftovers import stop_leftovers
 
 
@@ -16,13 +17,20 @@ def main() -> None:
     """Wait for the supervisor's end."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
-    folder = DataFolder(arguments.parse_args().folder)
-    sys.stdin.buffer.read()
+    arguments.add_argument("supervisor", type=int)
+    given = arguments.parse_args()
+    folder = DataFolder(given.folder)
+    if sys.stdin.buffer.read():
+        return
     lock = FolderLock(folder.lock)
-    # Whoever holds it has started since, and stops what it finds by itself.
-    if lock.take(CLEARING):
-        stop_leftovers(folder.register)
-        lock.free()
+    # A dying supervisor's pipe may close a moment before its lock is free. The next one stops what it finds by itself.
+    while not lock.take(CLEARING):
+        holder = lock.holder(SUPERVISOR)
+        if holder is not None and holder.pid != given.supervisor:
+            return
+        time.sleep(0.05)
+    stop_leftovers(folder.register)
+    lock.free()
 
 
 if __name__ == "__main__":
