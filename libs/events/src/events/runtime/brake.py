@@ -70,6 +70,7 @@ class CommittedOffsets:
         return None
 
     async def _is_behind(self, group: str) -> bool:
+        topics = self._topics_of[group]
         consumer = self._consumers.get(group)
         if consumer is None:
             consumer = AIOKafkaConsumer(
@@ -77,14 +78,15 @@ class CommittedOffsets:
             )
             self._consumers[group] = consumer
             await consumer.start()
-        await consumer.topics()
+            # aiokafka knows the partitions of a topic once one of them is assigned and was asked for.
+            first = [TopicPartition(topic, 0) for topic in topics]
+            consumer.assign(first)
+            await consumer.end_offsets(first)
         places = [
             TopicPartition(topic, partition)
-            for topic in self._topics_of[group]
+            for topic in topics
             for partition in sorted(consumer.partitions_for_topic(topic) or ())
         ]
-        if not places:
-            return False
         if consumer.assignment() != set(places):
             consumer.assign(places)
         ends = await consumer.end_offsets(places)
