@@ -148,7 +148,7 @@ async def test_a_message_waits_for_its_cause_and_its_key_waits_behind_it(databas
     def when_begun(received) -> Command:
         stream = COUNTER.stream(received.event.pair)
 
-        def decide(streams):
+        def decide(_):
             seen.append(received.event.number)
             return [(stream, Increased(by=received.event.number))]
 

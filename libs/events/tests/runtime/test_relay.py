@@ -68,8 +68,8 @@ async def subscribed(kafka: str) -> AsyncIterator[list["ConsumerRecord[bytes, by
     await consumer.start()
 
     async def read() -> None:
-        async for record in consumer:
-            records.append(record)
+        while True:
+            records.append(await consumer.getone())
 
     reading = asyncio.create_task(read())
     try:

@@ -73,9 +73,9 @@ async def test_a_reader_that_continues_from_its_cursor_sees_every_event_of_racin
 
 async def test_an_append_that_is_not_the_first_write_of_its_transaction_is_refused(database: Database):
     stream = uuid4()
-    with pytest.raises(NotFirstWrite):
-        async with database.pool.begin() as conn:
-            await conn.execute(text("create temporary table written_before(number int)"))
+    async with database.pool.connect() as conn, conn.begin():
+        await conn.execute(text("create temporary table written_before(number int)"))
+        with pytest.raises(NotFirstWrite):
             await store.append(conn, [row(stream, 1)])
     assert await log(database) == []
 
@@ -83,9 +83,9 @@ async def test_an_append_that_is_not_the_first_write_of_its_transaction_is_refus
 async def test_a_row_lock_before_the_append_is_refused_too(database: Database):
     async with database.pool.begin() as conn:
         await store.append(conn, [row(uuid4(), 1)])
-    with pytest.raises(NotFirstWrite):
-        async with database.pool.begin() as conn:
-            await conn.execute(text("select 1 from events for share"))
+    async with database.pool.connect() as conn, conn.begin():
+        await conn.execute(text("select 1 from events for share"))
+        with pytest.raises(NotFirstWrite):
             await store.append(conn, [row(uuid4(), 1)])
 
 

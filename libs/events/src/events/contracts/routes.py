@@ -18,7 +18,7 @@ class Route:
 _MEMBERSHIP = ("matching.membership", "sessions.membership", "feedback.membership")
 
 ROUTES: tuple[Route, ...] = (
-    Route(enrollment.ProgramOpened, ("matching.reactor", "sessions.reactor", "feedback.reactor")),
+    Route(enrollment.ProgramOpened, ("matching.reactor", "sessions.programs", "feedback.reactor")),
     Route(enrollment.ProgramClosed, ("matching.reactor", "feedback.reactor")),
     Route(enrollment.ParticipantEnrolled, ("matching.reactor", *_MEMBERSHIP)),
     Route(enrollment.ParticipantWithdrawn, ("matching.reactor", "sessions.reactor", "feedback.reactor", *_MEMBERSHIP)),

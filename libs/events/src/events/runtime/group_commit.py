@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from events.runtime import idempotency, store
 from events.runtime.codec import Codec
-from events.runtime.database import is_transient
+from events.runtime.database import autocommitting, is_transient
 from events.runtime.deciding import Decided, decide
 from events.runtime.idempotency import IdempotentRequest, Repeated
 from events.runtime.refusals import TooManyConflicts
@@ -71,7 +71,7 @@ class GroupCommit:
     _autocommitting: AsyncEngine = field(init=False)
 
     def __post_init__(self) -> None:
-        self._autocommitting = self.pool.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommitting = autocommitting(self.pool)
 
     async def execute(self, command: Command) -> Outcome:
         """Carry out a command. Raises its Refusal, or TooManyConflicts."""

@@ -12,14 +12,12 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Integer,
-    Row,
     Select,
     Text,
     Uuid,
     bindparam,
     cast,
     func,
-    literal,
     null,
     select,
     tuple_,
@@ -28,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events.runtime.database import any_of, unnest
+from events.runtime.database import HotStatement, any_of, unnest
 from events.runtime.schema import Xid8, events
 
 
@@ -75,7 +73,7 @@ _STORED = (
     cast(events.c.metadata, Text).label("metadata"),
 )
 
-_LOAD = (
+_LOAD = HotStatement(
     select(*_STORED)
     .where(events.c.stream_id == any_of("streams", Uuid()))
     .order_by(events.c.stream_id, events.c.stream_version)
@@ -129,17 +127,16 @@ def _append_statement() -> Any:  # noqa: ANN401 - a compound select over data-mo
         )
         .cte("tail")
     )
-    won = select(head.c.stream_id, literal(None, Boolean).label("ok"))
+    won = select(head.c.stream_id, cast(null(), Boolean).label("ok"))
     return union_all(won, select(cast(null(), Uuid), first.c.ok)).add_cte(tail)
 
 
-_APPEND = _append_statement()
+_APPEND = HotStatement(_append_statement())
 
 
-async def load(conn: AsyncConnection, streams: Iterable[UUID]) -> Sequence[Row[Any]]:
-    """All events of the streams, by stream and version, with one query. Rows have the fields of StoredEvent."""
-    result = await conn.execute(_LOAD, {"streams": list(streams)})
-    return result.all()
+async def load(conn: AsyncConnection, streams: Iterable[UUID]) -> list[StoredEvent]:
+    """All events of the streams, by stream and version, with one query."""
+    return [StoredEvent(*row) for row in await _LOAD.rows(conn, {"streams": list(streams)})]
 
 
 async def append(conn: AsyncConnection, rows: Sequence[StoredEvent]) -> set[UUID]:
@@ -148,11 +145,11 @@ async def append(conn: AsyncConnection, rows: Sequence[StoredEvent]) -> set[UUID
     A stream whose first new version is taken already loses, and none of its rows go in. Rows of one stream must carry
     consecutive versions. Raises NotFirstWrite.
     """
-    ordered = sorted(rows, key=lambda row: (row.stream_id, row.stream_version))
+    ordered = sorted(rows, key=lambda row: (row.stream_id.int, row.stream_version))
     heads = [i == 0 or ordered[i - 1].stream_id != row.stream_id for i, row in enumerate(ordered)]
     columns: dict[str, Any] = dict(zip(StoredEvent._fields, map(list, zip(*ordered, strict=True)), strict=True))
     won: set[UUID] = set()
-    for stream_id, ok in await conn.execute(_APPEND, columns | {"is_head": heads}):
+    for stream_id, ok in await _APPEND.rows(conn, columns | {"is_head": heads}):
         if stream_id is not None:
             won.add(stream_id)
         elif not ok:

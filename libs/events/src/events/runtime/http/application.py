@@ -5,14 +5,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+from starlette.types import ASGIApp
 
 from events.contracts.registry import event_type
 from events.runtime.clock import TurnableClock
 from events.runtime.http import problems
 from events.runtime.http.answers import Answer
 from events.runtime.http.edge import Call, Edge
-from events.runtime.http.middleware import BodyLimit, ServerSpans, larger_bodies
+from events.runtime.http.middleware import ServerSpans, TooLargeIsAProblem
 from events.runtime.refusals import NotFound
+
+_LARGEST_BODY = 1_048_576
+"""Bytes of a request, where its action does not say otherwise."""
 
 Readiness = Callable[[], Awaitable[dict[str, Any]]]
 """What is not ready (empty when all is), and what stands still."""
@@ -26,16 +30,21 @@ class Turn(BaseModel):
     now: AwareDatetime
 
 
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        # Starlette's limit on bodies stands outside all middleware that can be added.
+        return TooLargeIsAProblem(super().build_middleware_stack())
+
+
 def create_application(
     name: str, edge: Edge, routes: Callable[[Edge], APIRouter], readiness: Readiness, turned: Callable[[], None]
 ) -> FastAPI:
     """The application. Raises RouteWithoutRow."""
-    app = FastAPI(title=name, version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
+    app = _Application(title=name, version="1", docs_url=None, redoc_url=None, max_body_size=_LARGEST_BODY)
     problems.install(app)
     app.include_router(routes(edge))
     app.include_router(_common(edge, readiness, turned))
     edge.check(app)
-    app.add_middleware(BodyLimit, larger=larger_bodies(app))
     app.add_middleware(ServerSpans)
     return app
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Header, Request, Response
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from events.contracts.authorization import Relation
@@ -26,7 +26,6 @@ from events.runtime.streams import Command, Outcome, Stream
 S = TypeVar("S")
 
 _ACTION = "x-action"
-_LARGEST_BODY = "x-largest-body"
 
 Table = Mapping[str, frozenset[Relation]]
 
@@ -57,10 +56,12 @@ class Edge:
 
     def action(self, name: str, *, largest_body: int | None = None) -> dict[str, Any]:
         """Arguments of a route decorator: the row that the route stands under, and the problems it may answer with."""
-        extra: dict[str, Any] = {_ACTION: name}
-        if largest_body is not None:
-            extra[_LARGEST_BODY] = largest_body
-        return {"openapi_extra": extra, "responses": PROBLEM_RESPONSES, "response_model": None}
+        return {
+            "openapi_extra": {_ACTION: name},
+            "responses": PROBLEM_RESPONSES,
+            "response_model": None,
+            "max_body_size": largest_body,
+        }
 
     async def call(
         self,
@@ -82,7 +83,8 @@ class Edge:
 
     def check(self, app: FastAPI) -> None:
         """Every route has its row, and asks who calls unless the row is public. Raises RouteWithoutRow."""
-        for route in app.routes:
+        for context in iter_route_contexts(app.routes):
+            route = context.original_route
             if not isinstance(route, APIRoute):
                 continue
             row = self.table.get((route.openapi_extra or {}).get(_ACTION, ""))

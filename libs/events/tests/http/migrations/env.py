@@ -1,0 +1,3 @@
+from events.runtime.migrations import run
+
+run()

@@ -1,0 +1,10 @@
+from alembic import op
+
+from events.runtime.schema import create_runtime_tables
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    create_runtime_tables(op)
