@@ -55,12 +55,8 @@ class Told:
 
 async def everything_told(kafka: str, topics: tuple[str, ...] = TOPICS) -> list[Told]:
     """Every record from the first to the last that stands there now; in order within a partition."""
-    async with AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False) as consumer:
-        await consumer.topics()
-        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic) or ()]
-        ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end > 0}
-        consumer.assign(list(ends))
-        await consumer.seek_to_beginning()
+    async with AIOKafkaConsumer(*topics, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
+        ends = {place: end for place, end in (await consumer.end_offsets(consumer.assignment())).items() if end > 0}
         told = []
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
@@ -75,15 +71,16 @@ def told_of(event: str, **data: Any) -> Callable[[Told], bool]:
 
 async def nobody_is_behind(kafka: str) -> None:
     """Every consumer group of the platform has committed all that stands in its topics."""
-    await asyncio.gather(*(_caught_up(kafka, group) for group in GROUPS))
+    async with AIOKafkaConsumer(*TOPICS, bootstrap_servers=kafka) as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+    await asyncio.gather(*(_caught_up(kafka, group, ends) for group in GROUPS))
 
 
-async def _caught_up(kafka: str, group: str) -> None:
-    topics = sorted({route.event.topic() for route in ROUTES if group in route.groups})
+async def _caught_up(kafka: str, group: str, ends: dict[TopicPartition, int]) -> None:
+    topics = {route.event.topic() for route in ROUTES if group in route.groups}
+    followed = {place: end for place, end in ends.items() if place.topic in topics}
     async with AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False) as consumer:
-        await consumer.topics()
-        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(places)
-        for place, end in (await consumer.end_offsets(places)).items():
+        consumer.assign(list(followed))
+        for place, end in followed.items():
             committed = await consumer.committed(place) or 0
             assert committed >= end, f"{group} has committed {committed} of {end} in {place}"
