@@ -17,8 +17,8 @@ from events.runtime.private_events import Event, Personal
 from events.runtime.streams import Category
 from sessions.domain import refusals
 
-MOST_PLANNED = 6
-"""Open sessions of one pair: a whole program at the usual six sessions a pair."""
+MOST_PLANNED = 26
+"""Open sessions of one pair: half a year of weekly ones."""
 FARTHEST_AHEAD = timedelta(days=366)
 PLANNED_MINUTES = range(15, 241)
 NIL = UUID(int=0)
