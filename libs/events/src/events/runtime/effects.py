@@ -56,7 +56,10 @@ class Effects(Protocol):
 
 
 class Reactor:
-    """Event → command → append. Decides from streams folded in memory, so a message sees what the one before decided."""
+    """Event → command → append.
+
+    Decides from streams folded in memory, so a message sees what the one before it decided.
+    """
 
     def __init__(self, codec: Codec, reactions: Reactions, committed: Callable[[], None]) -> None:
         self._codec = codec
@@ -65,11 +68,13 @@ class Reactor:
 
     @property
     def handles(self) -> frozenset[type[PublishedEvent]]:
+        """Events that it reacts to."""
         return frozenset(self._reactions)
 
     async def apply(
         self, conn: AsyncConnection, messages: Sequence[Message], traceparents: Sequence[str | None]
     ) -> Effect:
+        """Decide all and append. Raises Poison and RaceLost."""
         commands = [self._command(message) for message in messages]
         waits: dict[UUID, UUID | None] = {}
         while True:
@@ -90,6 +95,7 @@ class Reactor:
         )
 
     def applied(self) -> None:
+        """Wake the log's readers."""
         self._committed()
 
     def _command(self, message: Message) -> Command:
@@ -124,6 +130,7 @@ class TopicProjector:
 
     @property
     def handles(self) -> frozenset[type[PublishedEvent]]:
+        """Events that its tables follow."""
         return frozenset(self._projection.handles)
 
     async def apply(
@@ -132,6 +139,7 @@ class TopicProjector:
         messages: Sequence[Message],
         traceparents: Sequence[str | None],  # noqa: ARG002 - tables keep no trace
     ) -> Effect:
+        """Change the tables."""
         await self._projection.apply(conn, [message.received for message in messages])
         return Effect(applied=messages)
 

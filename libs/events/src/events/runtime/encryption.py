@@ -29,6 +29,7 @@ _INSERT = (
     .on_conflict_do_nothing()
 )
 _NONCE = 12
+_KEY_BYTES = 32
 _SEALED = "sealed:1:"
 
 
@@ -53,7 +54,7 @@ class UnreadableKey(ValueError):
 def read_key(path: Path) -> bytes:
     """A 256-bit key, base64 in a file. Raises ValueError when the file holds anything else."""
     key = base64.b64decode(path.read_text().strip(), validate=True)
-    if len(key) != 32:
+    if len(key) != _KEY_BYTES:
         raise ValueError(f"{path.name} must hold 32 bytes in base64")
     return key
 
@@ -67,13 +68,16 @@ class FileKeyWrapper:
 
     @property
     def name(self) -> str:
+        """Which key-encryption key this is."""
         return self._name
 
     def wrap(self, key: bytes, subject: UUID) -> bytes:
+        """Encrypt a data key, bound to its subject."""
         nonce = os.urandom(_NONCE)
         return nonce + self._cipher.encrypt(nonce, key, subject.bytes)
 
     def unwrap(self, wrapped: bytes, subject: UUID) -> bytes:
+        """The data key again. Raises UnreadableKey."""
         try:
             return self._cipher.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], subject.bytes)
         except InvalidTag:

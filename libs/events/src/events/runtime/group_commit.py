@@ -133,7 +133,7 @@ class GroupCommit:
                 await self._commit(flight)
             except _EachAlone:
                 self._again(flight, alone=True)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the caller of the command that failed gets it
                 if len(flight) == 1:
                     flight[0].settle(error)
                     return
@@ -202,22 +202,10 @@ class GroupCommit:
         return won
 
     async def _resend(self, flight: list[_Submission], decided: Decided) -> set[UUID]:
-        requests = [submission.request for submission in flight if submission.request]
         for _ in range(_MOST_TRIES * 10):
             try:
                 async with self.pool.begin() as conn:
-                    if requests and len(await idempotency.take(conn, requests)) < len(requests):
-                        raise _NotYet
-                    before = await idempotency.answered(conn, requests) if requests else {}
-                    there = await store.present(conn, (row.event_id for row in decided.rows))
-                    if there:
-                        return {row.stream_id for row in decided.rows if row.event_id in there}
-                    if before:
-                        raise _EachAlone
-                    won = await self._append(conn, flight, decided)
-                    late = await store.present(conn, (row.event_id for row in decided.rows))
-                    earlier = {row.stream_id for row in decided.rows if row.event_id in late} - won
-                    return earlier or won
+                    return await self._find_or_append(conn, flight, decided)
             except _NotYet:
                 await asyncio.sleep(_PAUSE)
             except Exception as error:
@@ -225,6 +213,21 @@ class GroupCommit:
                     raise
                 await asyncio.sleep(_PAUSE)
         raise TooManyConflicts
+
+    async def _find_or_append(self, conn: AsyncConnection, flight: list[_Submission], decided: Decided) -> set[UUID]:
+        """Streams that won, in the transaction whose outcome is unknown or in this one."""
+        requests = [submission.request for submission in flight if submission.request]
+        if requests and len(await idempotency.take(conn, requests)) < len(requests):
+            raise _NotYet
+        answered = await idempotency.answered(conn, requests) if requests else {}
+        event_ids = [row.event_id for row in decided.rows]
+        there = await store.present(conn, event_ids)
+        if not there and answered:
+            raise _EachAlone
+        won = set() if there else await self._append(conn, flight, decided)
+        # The unknown transaction may have committed while this append waited for its rows.
+        there |= await store.present(conn, event_ids)
+        return {row.stream_id for row in decided.rows if row.event_id in there} or won
 
     def _settle(self, flight: list[_Submission], decided: Decided, won: set[UUID]) -> None:
         unsettled = set(decided.unsettled(won))

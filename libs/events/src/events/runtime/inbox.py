@@ -105,7 +105,7 @@ class Inbox:
         return set(await conn.scalars(_WAITING_KEYS, {"consumer": self.consumer}))
 
     async def take_in(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
-        """Record the messages, after their effects. A plain insert: after a zombie's race it fails, and all is undone."""
+        """Record the messages, after their effects. A plain insert: after a zombie's race it fails, and undoes all."""
         if messages:
             await conn.execute(
                 _TAKE_IN,

@@ -20,7 +20,7 @@ _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_
 
 @asynccontextmanager
 async def leader(database_url: str, name: str) -> AsyncIterator[AsyncConnection]:
-    """Wait until this process leads `name`; gives the connection that holds the lock, each statement committed by itself."""
+    """Wait until this process leads `name`; gives the connection that holds the lock, in autocommit."""
     lock = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
     engine = create_async_engine(
         asyncpg_url(database_url),

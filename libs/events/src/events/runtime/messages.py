@@ -33,10 +33,12 @@ class Message:
 
     @property
     def id(self) -> UUID:
+        """CloudEvents id: the identity by which duplicates are known."""
         return self.envelope.id
 
     @property
     def key(self) -> UUID:
+        """The producer's stream; order holds within it."""
         return self.envelope.subject
 
 

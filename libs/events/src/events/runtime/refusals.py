@@ -1,4 +1,4 @@
-"""Refusals: named reasons why a command is not carried out. The HTTP edge turns each into a problem document (RFC 9457)."""
+"""Refusals: named reasons why a command is not carried out; at the HTTP edge, problem documents (RFC 9457)."""
 
 from typing import Any, ClassVar
 

@@ -1,8 +1,8 @@
 """From the store to Kafka: everything from the cursor on, in order, one batch a partition a page.
 
-Single `send`s are not enough for order: with a partition leaderless beyond `request_timeout_ms` aiokafka drops one batch
-and sends the next, so version 2 arrives without 1. Safety does not hang on the leader's lock: two relays at once make
-duplicates and no disorder, because each sends all from the cursor on and moves it by compare-and-set.
+Single `send`s are not enough for order: with a partition leaderless beyond `request_timeout_ms` aiokafka drops one
+batch and sends the next, so version 2 arrives without 1. Safety does not hang on the leader's lock: two relays at once
+make duplicates and no disorder, because each sends all from the cursor on and moves it by compare-and-set.
 """
 
 import asyncio

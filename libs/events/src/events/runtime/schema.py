@@ -32,6 +32,7 @@ class Xid8(UserDefinedType[int]):
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
+        """Name of the type in DDL."""
         return "xid8"
 
 

@@ -1,6 +1,7 @@
-"""Traces and metrics by OpenTelemetry's semantic conventions for messaging (1.38), where FastStream's own fall behind.
+"""Traces and metrics by OpenTelemetry's semantic conventions for messaging (1.38).
 
-FastStream's middleware overwrites `traceparent` at a relay and so cuts the trace in two; the spans of a hop are made here.
+FastStream's own middleware overwrites `traceparent` at a relay and so cuts the trace in two; the spans of a hop are
+made here.
 """
 
 import json
@@ -44,11 +45,13 @@ class SpanFile(SpanExporter):
         self._service = service
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Write them out."""
         self._file.write("".join(json.dumps(_as_json(span, self._service)) + "\n" for span in spans))
         self._file.flush()
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

@@ -18,34 +18,43 @@ from events.runtime.group_commit import GroupCommit
 from events.runtime.private_events import Event, EventTypes, Personal
 from events.runtime.refusals import Refusal
 from events.runtime.schema import metadata
-from events.runtime.streams import Category, Command
+from events.runtime.streams import Appends, Category, Command, Streams
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 class Increased(Event):
+    """A counter went up, or down by a negative number."""
+
     type: ClassVar[str] = "Increased"
     by: int
     text: str = ""
 
 
 class Noted(Event):
+    """Somebody wrote a note, which is personal."""
+
     type: ClassVar[str] = "Noted"
     author: UUID
     note: Annotated[str | None, Personal("author")] = None
 
 
 class TooMuch(Refusal):
+    """The limit would be passed."""
+
     slug, status, title = "too-much", 409, "The counter may not go that high"
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
+    """State of one counter."""
+
     value: int = 0
     notes: tuple[str | None, ...] = ()
 
 
 def evolve(counter: Counter, event: Event) -> Counter:
+    """Fold one event."""
     match event:
         case Increased():
             return replace(counter, value=counter.value + event.by)
@@ -61,9 +70,10 @@ TYPES = EventTypes([Increased, Noted])
 def increase(
     counter: UUID, by: int = 1, *, limit: int | None = None, text: str = "", expected: int | None = None
 ) -> Command:
+    """Add to one counter; refuses to pass `limit`."""
     stream = COUNTER.stream(counter)
 
-    def decide(streams):
+    def decide(streams: Streams) -> Appends:
         if limit is not None and streams[stream].value + by > limit:
             raise TooMuch
         return [(stream, Increased(by=by, text=text))]
@@ -72,6 +82,7 @@ def increase(
 
 
 def transfer(giver: UUID, taker: UUID, by: int = 1) -> Command:
+    """Move from one counter to another, in one decision."""
     one, other = COUNTER.stream(giver), COUNTER.stream(taker)
     return Command((one, other), lambda _: [(one, Increased(by=-by)), (other, Increased(by=by))], NOW)
 
@@ -86,6 +97,7 @@ class Database:
     commands: GroupCommit
 
     async def counter(self, counter: UUID) -> Counter:
+        """Current state of one counter."""
         stream = COUNTER.stream(counter)
         async with self.pool.connect() as conn:
             return (await fold(conn, self.codec, [stream]))[stream]
