@@ -39,7 +39,8 @@ def contributions(problem: Problem, mentees: Indices, mentors: Indices) -> dict[
     points: dict[str, Scores] = {"both_ways": np.sqrt(g * h), "topics": policy.one_sided * (g + h)}
     for name, weight, met in _criteria(problem):
         points[name] = np.where(met(mentees, mentors), weight, 0.0)
-    points["waiting"] = policy.waiting_bonus * (seniors.waited[mentees] + juniors.waited[mentors])
+    waited: Scores = (seniors.waited[mentees] + juniors.waited[mentors]).astype(np.float64)
+    points["waiting"] = policy.waiting_bonus * waited
     return points
 
 
