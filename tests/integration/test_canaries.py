@@ -35,7 +35,7 @@ async def test_names_texts_and_identities_stand_in_no_topic_header_span_or_log(p
         assert any(map(told_of("ParticipantWithdrawn", participant=first.mentee), told))
 
     await eventually(all_is_told)
-    await eventually(lambda: nobody_is_behind(platform.servers.kafka), within=30)
+    await eventually(lambda: nobody_is_behind(platform.servers.kafka), within=60)
 
     # The marks did arrive: those who may see them do.
     names = (await program.coordinator.post("enrollment", "/v1/names", {"participants": [first.mentor]})).body

@@ -12,7 +12,7 @@ T = TypeVar("T")
 async def eventually(
     assertion: Callable[[], Awaitable[T] | T],
     *,
-    within: float = 15.0,
+    within: float = 30.0,
     every: float = 0.05,
 ) -> T:
     """Run `assertion` until it holds, and answer what it returns.
