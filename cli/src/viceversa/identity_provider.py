@@ -1,6 +1,6 @@
 """A stand-in for an enterprise's identity provider: tokens for sample people, on one machine only.
 
-It signs a token (JWT, RFC 7519; EdDSA, RFC 8037) for whomever it is asked, so it refuses to start in production.
+It signs a token (JWT, RFC 7519, with Ed25519, RFC 9864) for whomever it is asked, so it refuses to start in production.
 """
 
 import json
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings
 
 _LIFETIME = 12 * 3600
+_ALGORITHM = "Ed25519"
 
 
 class Settings(BaseSettings):
@@ -41,7 +42,7 @@ class Person(BaseModel):
 def application(*, issuer: str, audience: str, key: OKPKey) -> FastAPI:
     """The provider's three routes."""
     app = FastAPI(title="Identity provider of a local Viceversa", docs_url=None, redoc_url=None)
-    public: dict[str, object] = {"keys": [{**key.as_dict(private=False), "alg": "EdDSA", "use": "sig"}]}
+    public: dict[str, object] = {"keys": [key.as_dict(private=False)]}
 
     @app.post("/token")
     async def token(person: Person) -> dict[str, str]:
@@ -54,8 +55,8 @@ def application(*, issuer: str, audience: str, key: OKPKey) -> FastAPI:
             "iat": now,
             "exp": now + _LIFETIME,
         }
-        header = {"alg": "EdDSA", "typ": "JWT", "kid": key.kid}
-        return {"token": jwt.encode(header, claims, key, algorithms=["EdDSA"])}
+        header = {"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}
+        return {"token": jwt.encode(header, claims, key, algorithms=[_ALGORITHM])}
 
     @app.get("/.well-known/jwks.json")
     async def jwks() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The `viceversa` command."""
+"""The `viceversa` command line."""
 
 import asyncio
 from collections.abc import Callable

@@ -69,7 +69,6 @@ def _signing_key() -> str:
             **public,
             "d": _base64url(private.private_bytes_raw()),
             "use": "sig",
-            "alg": "EdDSA",
             "kid": _base64url(thumbprint),
         }
     )
