@@ -40,7 +40,15 @@ def create_application(
     name: str, edge: Edge, routes: Callable[[Edge], APIRouter], readiness: Readiness, turned: Callable[[], None]
 ) -> FastAPI:
     """The application. Raises RouteWithoutRow."""
-    app = _Application(title=name, version="1", docs_url=None, redoc_url=None, max_body_size=_LARGEST_BODY)
+    app = _Application(
+        title=name,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=_LARGEST_BODY,
+        # Its own spans carry the path, and a path may say whose answer it was; `ServerSpans` names the route instead.
+        telemetry={"tracing": False, "logs": False},
+    )
     problems.install(app)
     app.include_router(routes(edge))
     app.include_router(_common(edge, readiness, turned))
