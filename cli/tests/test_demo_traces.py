@@ -109,10 +109,8 @@ def test_the_picture_shows_every_span_with_its_service_start_and_duration(tmp_pa
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert [line.split("  ")[0] for line in lines[1:3]] == ["POST /withdraw", "└─ send"]
     assert "enrollment" in lines[1]
-    assert "+0.0 ms" in lines[1]
-    assert "10.0 ms" in lines[1]
+    assert lines[1].split()[3:5] == ["0.0", "10.0"]
     assert lines[3].startswith("   ├─ process")
     assert lines[5].startswith("   └─ process")
     assert "feedback" in lines[5]
-    assert "+13.0 ms" in lines[5]
-    assert "5.0 ms" in lines[5]
+    assert lines[5].split()[3:5] == ["13.0", "5.0"]

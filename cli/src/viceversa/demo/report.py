@@ -18,7 +18,7 @@ from viceversa.demo.summary import RegionFigures, Step, Summary, by_region, jour
 from viceversa.demo.surroundings import Surroundings
 from viceversa.demo.traces import Span, Trace
 
-_TIMELINE = 24
+_TIMELINE = 14
 _SHOWN_OF_A_TRACE_ID = 8
 _SERVICE_STYLES = {"enrollment": "cyan", "matching": "magenta", "sessions": "green", "feedback": "yellow"}
 
@@ -88,7 +88,8 @@ def show(console: Console, stage: Stage, summary: Summary, file: Path) -> None:
     pair, missed, every = stage.withdrawn, stage.expectations.missed, stage.expectations.all
     parts: list[tuple[str, RenderableType]] = [("What came of it", regions_table(by_region(stage)))]
     if pair is not None:
-        heading = f"{pair.mentor.name} leaves: one trace over {len(stage.trace.services)} services"
+        services = len(stage.trace.services)
+        heading = f"{pair.mentor.name} leaves: trace {stage.trace.trace_id}, over {services} services"
         parts.append((heading, trace_table(stage.trace)))
         heading = f"The journey of {pair.mentor.name} and {pair.mentee.name}, as other systems hear it"
         parts.append((heading, journey_table(journey(stage))))
@@ -132,7 +133,7 @@ def show_where_to_look(console: Console, surroundings: Surroundings, *, runs_on:
 
 def regions_table(figures: Sequence[RegionFigures]) -> RenderableType:
     """People, pairs, sessions and answers by region."""
-    headings = ("mentors", "mentees", "pairs", "across regions", "sessions", "answers", "waiting")
+    headings = ("mentors", "mentees", "pairs", "across", "sessions", "answers", "waiting")
     table = Table("region", box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0), show_footer=True)
     table.columns[0].footer = "all"
     rows = [
@@ -148,11 +149,11 @@ def regions_table(figures: Sequence[RegionFigures]) -> RenderableType:
 def trace_table(trace: Trace) -> RenderableType:
     """Every span under its parent: when it began after the first one, how long it took, and where in the whole."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("span", no_wrap=True)
-    table.add_column("service")
-    table.add_column("start", justify="right", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("span", no_wrap=True, overflow="ellipsis", min_width=30)
+    table.add_column("service", no_wrap=True, min_width=max(map(len, _SERVICE_STYLES)))
+    table.add_column("from ms", justify="right", no_wrap=True, min_width=7)
+    table.add_column("took ms", justify="right", no_wrap=True, min_width=7)
+    table.add_column("", no_wrap=True, min_width=_TIMELINE)
     if not trace.spans:
         return table
     begin = min(span.start for span in trace.spans)
@@ -164,8 +165,8 @@ def trace_table(trace: Trace) -> RenderableType:
         table.add_row(
             name,
             Text(span.service, style=style),
-            f"+{(span.start - begin) / 1e6:.1f} ms",
-            f"{span.milliseconds:.1f} ms",
+            f"{(span.start - begin) / 1e6:.1f}",
+            f"{span.milliseconds:.1f}",
             Text(_on_the_timeline(span, begin, length), style=style),
         )
     return table
@@ -181,19 +182,18 @@ def journey_table(steps: Sequence[Step]) -> RenderableType:
             f"{step.at:%Y-%m-%d %H:%M}",
             step.event,
             Text(step.service, style=_SERVICE_STYLES.get(step.service, "")),
-            Text(f"{step.trace_id[:_SHOWN_OF_A_TRACE_ID]}…", style="dim"),
+            Text(step.trace_id[:_SHOWN_OF_A_TRACE_ID], style="dim"),
         )
     return table
 
 
 def expectations_list(expectations: Expectations) -> RenderableType:
     """Every expectation by name, met or not."""
-    table = Table.grid(padding=(0, 1))
+    lines = []
     for one in expectations.all:
-        mark = Text("✓", style="bold green") if one.met else Text("✗", style="bold red")
-        seen = Text("" if one.met else f"saw {one.seen}", style="red")
-        table.add_row(mark, Text(one.name), seen)
-    return table
+        mark, style = ("✓", "bold green") if one.met else ("✗", "bold red")
+        lines.append(Text.assemble((f"{mark} ", style), one.name, ("" if one.met else f": saw {one.seen}", "red")))
+    return Text("\n").join(lines)
 
 
 def _guided(trace: Trace) -> list[tuple[str, Span]]:

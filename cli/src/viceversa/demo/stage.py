@@ -27,6 +27,15 @@ class Participant:
     region: str
 
 
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A meeting that a pair has planned. `version` is that of the engagement when it was planned."""
+
+    session: str
+    starts_at: datetime
+    version: int | None
+
+
 @dataclass(slots=True)
 class Pair:
     """Two who said yes. `sessions` counts meetings held."""
@@ -37,8 +46,10 @@ class Pair:
     round: int
     sessions: int = 0
     active: bool = True
-    appointment: tuple[str, datetime] | None = None
-    """The meeting they have planned: its id, and when."""
+    appointment: Appointment | None = None
+    """What they have planned, or planned last."""
+    met: bool = False
+    """In the last month."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ async def answer_baseline(stage: Stage) -> str:
 
 async def answer_pulse(stage: Stage) -> str:
     """Some say how their last meeting was. Most sheets stay unanswered, as in life."""
-    met = [pair for pair in stage.active_pairs() if pair.sessions]
+    met = [pair for pair in stage.active_pairs() if pair.met]
     return await _answer(stage, "pulse", stage.some(_ANSWER_PULSE, stage.sides(met)))
 
 

@@ -33,12 +33,15 @@ async def run_round(stage: Stage) -> str:
         sum((proposal["mentor"], proposal["mentee"]) in stage.apart for proposal in proposals),
         0,
     )
+    if stage.rounds:
+        waited = sum(proposal["contributions"]["waiting"] > 0 for proposal in proposals)
+        expect.note(f"in the {nth} round people who waited count for more", met=waited > 0, seen=f"{waited} proposals")
     await stage.coordinator.change("matching", path, "publish")
     stage.rounds.append(Round(draft.body["number"], proposals, unmatched, seen["value"], seen["bound"]))
     await expect.eventually(
         f"another system hears of the {nth} round", lambda: stage.public("RoundPublished"), len(stage.rounds)
     )
-    return f"{len(proposals)} proposals, {len(unmatched)} wait on; value {seen['value']:.1f} of ≤ {seen['bound']:.1f}"
+    return f"{len(proposals)} proposals, {len(unmatched)} people go on waiting; value {seen['value']:.1f} of ≤ {seen['bound']:.1f}"
 
 
 async def answer_proposals(stage: Stage) -> str:
@@ -89,7 +92,7 @@ async def answer_proposals(stage: Stage) -> str:
         lambda: stage.public("PairCreated"),
         len(stage.pairs),
     )
-    return f"{len(accepted)} pairs; declined by {len(declined_first)} mentors and {len(declined_then)} mentees"
+    return f"{len(accepted)} pairs; {len(declined_first)} declined by the mentor, {len(declined_then)} by the mentee"
 
 
 async def _may_see(stage: Stage, pair: str, who: Participant) -> bool:

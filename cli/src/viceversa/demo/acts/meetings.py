@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from viceversa.demo.client import for_each, now, turn_clock
-from viceversa.demo.stage import Pair, Stage
+from viceversa.demo.stage import Appointment, Pair, Stage
 
 CADENCE = timedelta(days=30)
 _LEAD = timedelta(days=7)
@@ -58,11 +58,12 @@ async def plan(stage: Stage, pair: Pair) -> None:
         "sessions",
         {"starts_at": starts_at.isoformat(), "minutes": _MINUTES},
     )
-    pair.appointment = (planned.body["session"], starts_at)
+    pair.appointment = Appointment(planned.body["session"], starts_at, planned.version)
+    pair.met = False
 
 
-def appointment_of(pair: Pair) -> tuple[str, datetime]:
-    """The meeting that a pair has planned: its id, and when."""
+def appointment_of(pair: Pair) -> Appointment:
+    """The meeting that a pair has planned."""
     if pair.appointment is None:
         raise LookupError("the pair has planned no meeting")
     return pair.appointment
@@ -92,20 +93,20 @@ async def _sign(stage: Stage, pair: Pair) -> None:
 
 
 async def _cancel(stage: Stage, pair: Pair) -> None:
-    session, _ = appointment_of(pair)
-    await stage.caller(pair.mentee).change(
-        "sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/cancel", {"reason": "A board meeting moved."}
-    )
-    pair.appointment = None
+    path = f"sessions/{appointment_of(pair).session}/cancel"
+    reason = {"reason": "A board meeting moved."}
+    await stage.caller(pair.mentee).change("sessions", f"/v1/engagements/{pair.id}", path, reason)
 
 
 async def _log(stage: Stage, pair: Pair) -> None:
-    session, starts_at = appointment_of(pair)
+    """The mentor's calendar still has the ETag from the planning: nobody has touched the engagement since."""
+    planned = appointment_of(pair)
     held = {
-        "held_at": starts_at.isoformat(),
+        "held_at": planned.starts_at.isoformat(),
         "minutes": _MINUTES,
         "taught": {"mentor": ["tableau"], "mentee": ["leadership"]},
     }
-    await stage.caller(pair.mentor).change("sessions", f"/v1/engagements/{pair.id}", f"sessions/{session}/log", held)
-    pair.appointment = None
+    path = f"/v1/engagements/{pair.id}/sessions/{planned.session}/log"
+    await stage.caller(pair.mentor).post("sessions", path, held, if_match=planned.version)
     pair.sessions += 1
+    pair.met = True

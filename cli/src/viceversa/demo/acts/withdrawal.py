@@ -46,7 +46,7 @@ async def _somebody_in_the_middle_of_things(stage: Stage) -> Pair:
 
 async def _planned_meeting(stage: Stage, pair: Pair) -> str:
     """What the mentee, who stays, sees of it."""
-    session, _ = appointment_of(pair)
+    session = appointment_of(pair).session
     engagement = (await stage.caller(pair.mentee).get("sessions", f"/v1/engagements/{pair.id}")).body
     return next(str(one["state"]) for one in engagement["sessions"] if one["session"] == session)
 
