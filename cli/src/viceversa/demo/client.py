@@ -105,11 +105,11 @@ class Platform:
             ]
         return Standing(ready, stopped)
 
-    async def request(self, method: str, service: str, path: str, headers: dict[str, str], **content: Any) -> Reply:  # noqa: ANN401 - what httpx takes as content
+    async def request(self, method: str, service: str, path: str, headers: dict[str, str], **content: Any) -> Reply:
         """One request to a service. Raises Refused for anything but success."""
         return await self._send(method, f"{self._urls[service]}{path}", headers, **content)
 
-    async def _send(self, method: str, url: str, headers: dict[str, str], **content: Any) -> Reply:  # noqa: ANN401 - what httpx takes as content
+    async def _send(self, method: str, url: str, headers: dict[str, str], **content: Any) -> Reply:
         """Again on a lost connection or a busy server: the Idempotency-Key in `headers` makes that harmless."""
         for attempt in range(1, _TRIES + 1):
             try:

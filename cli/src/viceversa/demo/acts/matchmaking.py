@@ -41,7 +41,8 @@ async def run_round(stage: Stage) -> str:
     await expect.eventually(
         f"another system hears of the {nth} round", lambda: stage.public("RoundPublished"), len(stage.rounds)
     )
-    return f"{len(proposals)} proposals, {len(unmatched)} people go on waiting; value {seen['value']:.1f} of ≤ {seen['bound']:.1f}"
+    value = f"value {seen['value']:.1f} of ≤ {seen['bound']:.1f}"
+    return f"{len(proposals)} proposals, {len(unmatched)} people go on waiting; {value}"
 
 
 async def answer_proposals(stage: Stage) -> str:
