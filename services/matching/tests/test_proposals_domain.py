@@ -31,11 +31,10 @@ def couple(joining):
 
 
 @pytest.fixture
-@pytest.mark.usefixtures("couple")
-def pair(memory, sample):
+def pair(memory, sample, couple):
     """One proposal, published."""
     memory.publish(sample, memory.draft(sample))
-    [proposed] = memory.all(PairProposed)
+    [proposed] = [event for event in memory.all(PairProposed) if event.mentor == couple[0]]
     return proposed.pair
 
 
