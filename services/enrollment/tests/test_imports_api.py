@@ -187,13 +187,8 @@ async def test_who_has_left_stays_away_and_a_role_and_region_stay(enrollment):
 async def test_a_coordinator_brings_in_their_own_regions_alone(enrollment):
     program = await enrollment.program()
     coordinator = await enrollment.coordinator(program, "hr-1", "EMEA")
-    file = "\r\n".join(
-        [
-            COLUMNS,
-            "e-1,A,B,a@example.com,auto,1,,,,EMEA,UTC,,en,,,x,y,,",
-            "e-2,A,B,a@example.com,auto,1,,,,Americas,UTC,,en,,,x,y,,",
-        ]
-    ).encode()
+    ours = "e-1,A,B,a@example.com,auto,1,,,,EMEA,UTC,,en,,,x,y,,"
+    file = f"{COLUMNS}\r\n{ours}\r\n{ours.replace('EMEA', 'Americas').replace('e-1', 'e-2')}".encode()
 
     report = (await enrollment.upload(program, file, coordinator)).json()
 

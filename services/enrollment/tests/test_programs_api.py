@@ -79,7 +79,9 @@ async def test_terms_that_cannot_hold_are_refused_with_what_to_mend(enrollment, 
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json().get("errors") or answer.json()["detail"]
+    told = answer.json().get("errors") or answer.json()["detail"]
+    assert told
+    assert "Value error" not in str(told)
 
 
 async def test_the_same_idempotency_key_makes_one_program(enrollment):

@@ -311,9 +311,11 @@ def test_a_row_that_is_not_utf_8_is_numbered():
         (file_of(ROW).decode().encode("utf-16"), "UTF-8"),
         (file_of(ROW).decode().encode("utf-16-le"), "UTF-8"),
         (file_of(ROW).replace(b",", b";"), "semicolons"),
+        (file_of(ROW).replace(b",", b"\t"), "tabs"),
         (file_of(ROW, columns=[c for c in COLUMNS if c != "manager_id"]), "manager_id is missing"),
         (file_of(ROW, columns=[*COLUMNS, "email"]), "email is there 2 times"),
-        (file_of(ROW, columns=[*COLUMNS, "identity wsh"]), "Is it identity_wish?"),
+        (file_of(ROW, columns=[*COLUMNS[:-1], "identity wsh"]), "Is it identity_wish?"),
+        (file_of(ROW, columns=[*COLUMNS, "salary"]), "Take it out"),
         (file_of(ROW, columns=["", *COLUMNS]), "Column 1 has no heading"),
     ],
 )
@@ -323,6 +325,15 @@ def test_a_file_without_usable_columns_is_refused_as_a_whole(file, message):
 
     assert message in str(refusal.value)
     assert refusal.value.problems[0].line == 1
+
+
+def test_a_misspelt_heading_is_one_problem_and_not_two():
+    with pytest.raises(Unreadable) as refusal:
+        read_all(file_of(ROW).replace(b",email,", b",E-Mail,"))
+
+    assert [(problem.column, problem.message) for problem in refusal.value.problems] == [
+        ("E-Mail", "There is no column “E-Mail”. Is it email?")
+    ]
 
 
 def test_a_file_with_too_many_rows_says_from_where_it_was_not_read(monkeypatch):

@@ -129,7 +129,7 @@ def test_a_signing_key_that_is_none_is_named_and_not_shown(tmp_path, text):
     if text is not None:
         path.write_text(text)
 
-    with pytest.raises(UnusableKey, match="signing.jwk"):
+    with pytest.raises(UnusableKey, match=r"signing\.jwk"):
         signing_key(path, make=False)
 
 

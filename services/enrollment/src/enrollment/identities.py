@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Collection, Mapping
 from uuid import UUID, uuid4
 
-from sqlalchemy import Column, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Uuid, bindparam, select
+from sqlalchemy import Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Uuid, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +31,8 @@ participations = Table(
     Column("subject", Uuid, nullable=False),
     Column("participant", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("program", "subject", name="participations_pkey"),
+    Index("participations_program", "program", "participant"),
+    Index("participations_subject", "subject"),
 )
 
 BlindIndex = Callable[[str], bytes]

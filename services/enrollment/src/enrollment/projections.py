@@ -1,4 +1,4 @@
-"""Lists of programs and participants: ids, roles, regions. Names are read from subjects' streams, never kept here."""
+"""Tables that lists are made from: programs, and who takes part where. Ids and regions, never a name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,9 @@ from sqlalchemy import Column, Date, Index, MetaData, Table, Text, Uuid, select,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.domain.participant import ParticipantEnrolled, ParticipantWithdrew, Status
+from enrollment.domain.participant import ParticipantEnrolled
 from enrollment.domain.program import ProgramClosed, ProgramDrafted, ProgramOpened, State
-from events.runtime.database import any_of, unnest
+from events.runtime.database import unnest
 from events.runtime.private_events import Recorded
 from events.runtime.projecting import StoreProjection
 
@@ -20,12 +20,8 @@ participants = Table(
     metadata,
     Column("participant", Uuid, primary_key=True),
     Column("program", Uuid, nullable=False),
-    Column("subject", Uuid, nullable=False),
-    Column("role", Text, nullable=False),
     Column("region", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Index("participants_program", "program", "participant"),
-    Index("participants_subject", "subject"),
+    Index("participants_program", "program", "region"),
 )
 
 programs = Table(
@@ -38,18 +34,11 @@ programs = Table(
     Column("state", Text, nullable=False),
 )
 
-_ENROLLED = unnest(
-    "enrolled", participant=Uuid(), program=Uuid(), subject=Uuid(), role=Text(), region=Text(), status=Text()
-)
+_ENROLLED = unnest("enrolled", participant=Uuid(), program=Uuid(), region=Text())
 _INSERT_PARTICIPANTS = (
     insert(participants)
     .from_select(list(participants.c.keys()), select(_ENROLLED).order_by(_ENROLLED.c.participant))
     .on_conflict_do_nothing()
-)
-_WITHDRAW = (
-    update(participants)
-    .where(participants.c.participant == any_of("withdrawn", Uuid()))
-    .values(status=Status.WITHDRAWN.value)
 )
 
 _DRAFTED = unnest("drafted", program=Uuid(), name=Text(), starts_on=Date(), ends_on=Date(), state=Text())
@@ -62,24 +51,16 @@ _CHANGED = unnest("changed", which=Uuid(), became=Text())
 _CHANGE_PROGRAMS = update(programs).where(programs.c.program == _CHANGED.c.which).values(state=_CHANGED.c.became)
 
 
-async def apply_participants(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
-    """Who takes part or did: one statement for those who came, one for those who left."""
-    came = [(r.stream_id, r.event) for r in recorded if isinstance(r.event, ParticipantEnrolled)]
-    left = [r.stream_id for r in recorded if isinstance(r.event, ParticipantWithdrew)]
-    if came:
-        await conn.execute(
-            _INSERT_PARTICIPANTS,
-            {
-                "participant": [participant for participant, _ in came],
-                "program": [event.program for _, event in came],
-                "subject": [event.subject for _, event in came],
-                "role": [event.role.value for _, event in came],
-                "region": [event.region for _, event in came],
-                "status": [Status.ACTIVE.value] * len(came),
-            },
-        )
-    if left:
-        await conn.execute(_WITHDRAW, {"withdrawn": left})
+async def apply_participants(conn: AsyncConnection, recorded: Sequence[Recorded[ParticipantEnrolled]]) -> None:
+    """Everyone who came, with one statement. Their region stays."""
+    await conn.execute(
+        _INSERT_PARTICIPANTS,
+        {
+            "participant": [r.stream_id for r in recorded],
+            "program": [r.event.program for r in recorded],
+            "region": [r.event.region for r in recorded],
+        },
+    )
 
 
 async def apply_programs(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
@@ -106,6 +87,6 @@ async def apply_programs(conn: AsyncConnection, recorded: Sequence[Recorded[Any]
 
 
 FROM_STORE = (
-    StoreProjection(name="participants", handles=(ParticipantEnrolled, ParticipantWithdrew), apply=apply_participants),
+    StoreProjection(name="participants", handles=(ParticipantEnrolled,), apply=apply_participants),
     StoreProjection(name="programs", handles=(ProgramDrafted, ProgramOpened, ProgramClosed), apply=apply_programs),
 )

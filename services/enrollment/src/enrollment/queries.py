@@ -1,16 +1,20 @@
-"""Reads: lists from the projections; names from the subjects' streams, many with one query."""
+"""Reads. Which participants a list has comes from tables; what is shown of each comes from their streams, in sets.
+
+So a list is current as soon as an import has answered, and a name is read where it is kept: nowhere but in its stream.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.participant import PARTICIPANT, Participant
 from enrollment.domain.program import PROGRAM, Program, State
 from enrollment.domain.subject import SUBJECT, Details
+from enrollment.identities import participations
 from enrollment.projections import participants, programs
 from events.runtime.codec import Codec
 from events.runtime.deciding import fold
@@ -19,15 +23,12 @@ _FIRST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A participant in a list."""
+class Page:
+    """Some participants by id; `more` when others follow `last`."""
 
-    participant: UUID
-    program: UUID
-    subject: UUID
-    role: str
-    region: str
-    status: str
+    people: Mapping[UUID, Participant]
+    last: UUID | None
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +43,41 @@ class ListedProgram:
     has_participants: bool
 
 
-_LISTED = (
-    participants.c.participant,
-    participants.c.program,
-    participants.c.subject,
-    participants.c.role,
-    participants.c.region,
-    participants.c.status,
-)
-
-
 async def participants_of_program(
-    conn: AsyncConnection, program: UUID, regions: Collection[str], *, after: UUID | None, limit: int
-) -> list[Listed]:
-    """A page of a program's participants in these regions, by id, behind `after`."""
-    rows = await conn.execute(
-        select(*_LISTED)
+    conn: AsyncConnection, codec: Codec, program: UUID, regions: Collection[str], *, after: UUID | None, limit: int
+) -> Page:
+    """A program's participants in these regions behind `after`: up to `limit`, fewer where some have only just come."""
+    found = await conn.scalars(
+        select(participations.c.participant)
+        .outerjoin(participants, participants.c.participant == participations.c.participant)
         .where(
-            participants.c.program == program,
-            participants.c.participant > (after or _FIRST),
-            participants.c.region.in_(regions),
+            participations.c.program == program,
+            participations.c.participant > (after or _FIRST),
+            # Those whom the projection has not reached yet are looked at too.
+            or_(participants.c.region.in_(regions), participants.c.region.is_(None)),
         )
-        .order_by(participants.c.participant)
-        .limit(limit)
+        .order_by(participations.c.participant)
+        .limit(limit + 1)
     )
-    return [Listed(*row) for row in rows]
+    ids = found.all()
+    page = ids[:limit]
+    states = await participant_states(conn, codec, page)
+    people = {
+        participant: state
+        for participant in page
+        if (state := states.get(participant)) and state.place and state.place.region in regions
+    }
+    return Page(people, page[-1] if page else None, len(ids) > limit)
 
 
-async def participations_of(conn: AsyncConnection, subject: UUID) -> list[Listed]:
-    """Every program a subject takes or took part in."""
-    rows = await conn.execute(
-        select(*_LISTED).where(participants.c.subject == subject).order_by(participants.c.participant)
+async def participations_of(conn: AsyncConnection, codec: Codec, subject: UUID) -> Mapping[UUID, Participant]:
+    """Every program a subject takes or took part in, by participant."""
+    ids = await conn.scalars(
+        select(participations.c.participant)
+        .where(participations.c.subject == subject)
+        .order_by(participations.c.participant)
     )
-    return [Listed(*row) for row in rows]
+    return await participant_states(conn, codec, ids.all())
 
 
 async def unfinished_programs(conn: AsyncConnection) -> list[ListedProgram]:
@@ -99,8 +102,8 @@ async def program_states(conn: AsyncConnection, codec: Codec, ids: Collection[UU
 
 
 async def participant_states(conn: AsyncConnection, codec: Codec, ids: Collection[UUID]) -> Mapping[UUID, Participant]:
-    """Participants as they are now; those that exist."""
-    streams = [PARTICIPANT.stream(participant) for participant in set(ids)]
+    """Participants as they are now, in the order of `ids`; those that exist."""
+    streams = [PARTICIPANT.stream(participant) for participant in dict.fromkeys(ids)]
     folded = await fold(conn, codec, streams)
     return {stream.id: folded[stream] for stream in streams if folded.exists(stream)}
 

@@ -29,16 +29,17 @@ def routes(edge: Edge) -> APIRouter:
     @router.get("/v1/me/participations", **edge.action("me.read"))
     async def participations(call: Annotated[Call, Depends(edge.call)]) -> Response:
         async with edge.read() as conn:
-            listed = await queries.participations_of(conn, call.caller.subject)
+            mine = await queries.participations_of(conn, edge.codec, call.caller.subject)
         items = [
             {
-                "participant": str(item.participant),
-                "program": str(item.program),
-                "role": item.role,
-                "region": item.region,
-                "status": item.status,
+                "participant": str(participant),
+                "program": str(person.place.program),
+                "role": person.place.role,
+                "region": person.place.region,
+                "status": person.status,
             }
-            for item in listed
+            for participant, person in mine.items()
+            if person.place
         ]
         return call.reply(Answer({"items": items, "next": None}))
 

@@ -37,23 +37,23 @@ def routes(edge: Edge) -> APIRouter:
         everywhere = Relation.ADMINISTRATOR in relations
         regions = terms_of(state).regions if everywhere else state.coordinators[call.caller.subject]
         async with edge.read() as conn:
-            listed = await queries.participants_of_program(
-                conn, program, regions, after=_place(cursor), limit=limit + 1
+            page = await queries.participants_of_program(
+                conn, edge.codec, program, regions, after=_place(cursor), limit=limit
             )
-            page = listed[:limit]
-            known = await queries.details(conn, edge.codec, [item.subject for item in page])
+            places = {participant: place_of(person) for participant, person in page.people.items()}
+            known = await queries.details(conn, edge.codec, [place.subject for place in places.values()])
         items = [
             {
-                "participant": str(item.participant),
-                "external_id": known[item.subject].external_id if item.subject in known else None,
-                "role": item.role,
-                "region": item.region,
-                "status": item.status,
-                "display_name": known[item.subject].display_name if item.subject in known else None,
+                "participant": str(participant),
+                "external_id": known[place.subject].external_id if place.subject in known else None,
+                "role": place.role,
+                "region": place.region,
+                "status": page.people[participant].status,
+                "display_name": known[place.subject].display_name if place.subject in known else None,
             }
-            for item in page
+            for participant, place in places.items()
         ]
-        more = encode_cursor(str(page[-1].participant)) if len(listed) > limit else None
+        more = encode_cursor(str(page.last)) if page.more else None
         return call.reply(Answer({"items": items, "next": more}))
 
     @router.get("/v1/participants/{participant}", **edge.action("participant.read"))

@@ -1,11 +1,13 @@
 """Programs: written down, opened, closed, and who coordinates them."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from enrollment import access, commands, identities
 from enrollment.domain.program import PROGRAM, Program, State, Terms, terms_of
@@ -15,15 +17,27 @@ from events.runtime.http import Answer, Call, Edge, IfMatch
 from events.runtime.streams import Outcome
 
 
+def _cell(read: Callable[[str], str]) -> AfterValidator:
+    """A text by the rules of a cell of the sign-up file."""
+
+    def validate(value: str) -> str:
+        try:
+            return read(value)
+        except cells.Misfit as misfit:
+            raise PydanticCustomError("misfit", "{told}", {"told": str(misfit)}) from None
+
+    return AfterValidator(validate)
+
+
 def _short_text(longest: int) -> AfterValidator:
-    return AfterValidator(lambda value: cells.text(value, longest=longest, required=True))
+    return _cell(lambda value: cells.text(value, longest=longest, required=True))
 
 
 _Name = Annotated[str, Field(max_length=400), _short_text(200)]
 _Region = Annotated[str, Field(max_length=120), _short_text(60)]
 _Regions = Annotated[tuple[_Region, ...], Field(min_length=1, max_length=50)]
 _GradeName = Annotated[str, Field(max_length=120), _short_text(60)]
-_Hours = Annotated[str, Field(max_length=20), AfterValidator(lambda value: cells.working_hours(value, "09:00-17:00"))]
+_Hours = Annotated[str, Field(max_length=20), _cell(lambda value: cells.working_hours(value, "09:00-17:00"))]
 _Threshold = Annotated[int, Field(ge=5, le=1000)]
 
 

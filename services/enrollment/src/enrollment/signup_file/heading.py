@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from enrollment.signup_file.cells import quoted
+
 COLUMNS = (
     "external_id",
     "given_name",
@@ -71,11 +73,11 @@ class Heading:
 def read_heading(line: int, row: Sequence[str], headings: Mapping[str, str]) -> Heading:
     """Recognise the columns. `headings` maps a file's own names to ours. Raises Unreadable."""
     ours = {_plain(theirs): column for theirs, column in headings.items()}
-    names = [_plain(cell) for cell in row]
-    while names and not names[-1]:
-        names.pop()
-    names = [ours.get(name, name) for name in names]
-    problems = [*_delimiter(line, names)] or [*_unknown(line, names), *_twice(line, names), *_missing(line, names)]
+    written = list(row)
+    while written and not written[-1].strip():
+        written.pop()
+    names = [ours.get(_plain(cell), _plain(cell)) for cell in written]
+    problems = _delimiter(line, written) or _misnamed(line, written, names)
     if problems:
         raise Unreadable(problems[:_MOST_PROBLEMS])
     return Heading(tuple(names))
@@ -85,37 +87,29 @@ def _plain(name: str) -> str:
     return "_".join(name.replace("-", " ").replace("_", " ").casefold().split())
 
 
-def _delimiter(line: int, names: Sequence[str]) -> list[Problem]:
-    if len(names) == 1:
+def _delimiter(line: int, written: Sequence[str]) -> list[Problem]:
+    if len(written) == 1:
         for delimiter, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if names[0].count(delimiter) > 1:
+            if written[0].count(delimiter) > 1:
                 return [Problem(line, None, f"The columns are separated by {called}. Save the file with commas.")]
     return []
 
 
-def _unknown(line: int, names: Sequence[str]) -> list[Problem]:
+def _misnamed(line: int, written: Sequence[str], names: Sequence[str]) -> list[Problem]:
     problems = []
-    for position, name in enumerate(names, start=1):
+    meant = set(names)
+    for position, (name, shown) in enumerate(zip(names, map(quoted, written), strict=True), start=1):
         if not name:
             problems.append(Problem(line, None, f"Column {position} has no heading. Name it or take it out."))
         elif name not in COLUMNS:
-            close = get_close_matches(name, COLUMNS, n=1)
+            close = get_close_matches(name, set(COLUMNS) - meant, n=1)
+            meant.update(close)
             hint = f"Is it {close[0]}?" if close else f"Take it out. The columns are {', '.join(COLUMNS)}."
-            problems.append(Problem(line, name[:60], f"There is no column “{name[:60]}”. {hint}"))
+            problems.append(Problem(line, written[position - 1].strip()[:60], f"There is no column {shown}. {hint}"))
+    for name in COLUMNS:
+        if names.count(name) > 1:
+            told = f"The column {name} is there {names.count(name)} times. Keep one."
+            problems.append(Problem(line, name, told))
+        elif name not in meant and name not in MAY_BE_ABSENT:
+            problems.append(Problem(line, name, f"The column {name} is missing. Add it to the first row."))
     return problems
-
-
-def _twice(line: int, names: Sequence[str]) -> list[Problem]:
-    return [
-        Problem(line, name, f"The column {name} is there {names.count(name)} times. Keep one.")
-        for name in COLUMNS
-        if names.count(name) > 1
-    ]
-
-
-def _missing(line: int, names: Sequence[str]) -> list[Problem]:
-    return [
-        Problem(line, name, f"The column {name} is missing. Add it to the first row.")
-        for name in COLUMNS
-        if name not in names and name not in MAY_BE_ABSENT
-    ]

@@ -23,6 +23,8 @@ def upgrade() -> None:
         sa.Column("participant", sa.Uuid, nullable=False, unique=True),
         sa.PrimaryKeyConstraint("program", "subject", name="participations_pkey"),
     )
+    op.create_index("participations_program", "participations", ["program", "participant"])
+    op.create_index("participations_subject", "participations", ["subject"])
     op.create_table(
         "reporting_lines",
         sa.Column("subject", sa.Uuid, primary_key=True),
@@ -32,13 +34,9 @@ def upgrade() -> None:
         "participants",
         sa.Column("participant", sa.Uuid, primary_key=True),
         sa.Column("program", sa.Uuid, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
-        sa.Column("role", sa.Text, nullable=False),
         sa.Column("region", sa.Text, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
     )
-    op.create_index("participants_program", "participants", ["program", "participant"])
-    op.create_index("participants_subject", "participants", ["subject"])
+    op.create_index("participants_program", "participants", ["program", "region"])
     op.create_table(
         "programs",
         sa.Column("program", sa.Uuid, primary_key=True),
