@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from enrollment.domain.participant import ParticipantEnrolled
 from enrollment.domain.program import ProgramClosed, ProgramDrafted, ProgramOpened, Terms
-from enrollment.main import definition
 from enrollment.projections import FROM_STORE, participants, programs
 from events.contracts.kinds import Role
 from events.runtime.private_events import Recorded
@@ -64,7 +63,3 @@ async def test_the_tables_come_out_the_same_however_the_log_is_cut(enrollment, p
             (UUID(int=10), FIRST, "Americas"),
             (UUID(int=11), FIRST, "EMEA"),
         ]
-
-
-def test_the_service_runs_every_projection(enrollment):
-    assert tuple(definition(enrollment.settings).store_projections) == FROM_STORE
