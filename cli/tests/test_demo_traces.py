@@ -92,6 +92,15 @@ def test_a_line_still_being_written_is_left_for_later(tmp_path):
     assert len(traces.trace(tmp_path, "t1").spans) == 1
 
 
+def test_only_what_was_written_since_is_read_where_a_place_is_given(tmp_path):
+    a_withdrawal(tmp_path)
+    since = traces.ends(tmp_path)
+    with (tmp_path / "matching.jsonl").open("a", encoding="utf-8") as file:
+        file.write(span_line("late", "b", "matching") + "\n")
+
+    assert [span.span_id for span in traces.trace(tmp_path, "t1", since).spans] == ["late"]
+
+
 def test_a_trace_nobody_kept_is_empty_and_not_whole(tmp_path):
     trace = traces.trace(tmp_path, "t1")
 

@@ -14,14 +14,16 @@ from rich.console import Console
 from viceversa.demo import report
 from viceversa.demo.client import AT_ONCE, Platform, now
 from viceversa.demo.enterprise import Person, people, sign_up_file
-from viceversa.demo.expectations import Expectations
+from viceversa.demo.expectations import LIMIT_S, Expectations
 from viceversa.demo.stage import Progress, Stage
 from viceversa.demo.story import STORY, Played, play
 from viceversa.demo.subscriber import Subscriber
 from viceversa.demo.summary import summarise
 from viceversa.demo.surroundings import Surroundings
 
-_REQUEST_TIMEOUT_S = 60.0
+_REQUEST_TIMEOUT_S = 300.0
+_LIMIT_A_PERSON_S = 0.04
+"""What a large enterprise does at once takes a while to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def _stage(
             enterprise=enterprise,
             file=sign_up_file(enterprise),
             dice=random.Random(wishes.seed),  # noqa: S311 - choices of a sample, not a secret
-            expectations=Expectations(),
+            expectations=Expectations(limit=max(LIMIT_S, wishes.people * _LIMIT_A_PERSON_S)),
             progress=progress,
             administrator=platform.caller("admin-1", "administrator"),
             operator=operator,

@@ -71,9 +71,20 @@ class Trace:
             todo.extend((depth + 1, child) for child in reversed(children[span.span_id]))
 
 
-def trace(folder: Path, trace_id: str) -> Trace:
-    """One trace, from the files of all processes."""
-    return assemble(trace_id, (span for file in sorted(folder.glob("*.jsonl")) for span in _spans(file, trace_id)))
+Places = Mapping[Path, int]
+"""How far each span file reaches, in bytes."""
+
+
+def ends(folder: Path) -> Places:
+    """Where the files end now: a trace that begins later stands beyond."""
+    return {file: file.stat().st_size for file in folder.glob("*.jsonl")}
+
+
+def trace(folder: Path, trace_id: str, since: Places | None = None) -> Trace:
+    """One trace, from the files of all processes; with `since`, from what was written after that alone."""
+    begin = since or {}
+    files = sorted(folder.glob("*.jsonl"))
+    return assemble(trace_id, (span for file in files for span in _spans(file, begin.get(file, 0), trace_id)))
 
 
 def assemble(trace_id: str, spans: Iterable[Span]) -> Trace:
@@ -82,12 +93,14 @@ def assemble(trace_id: str, spans: Iterable[Span]) -> Trace:
     return Trace(trace_id, tuple(sorted(unique.values(), key=lambda span: span.start)))
 
 
-def _spans(file: Path, trace_id: str) -> Iterator[Span]:
+def _spans(file: Path, begin: int, trace_id: str) -> Iterator[Span]:
     """A line still being written is left for the next reading."""
-    with file.open(encoding="utf-8") as lines:
+    wanted = trace_id.encode()
+    with file.open("rb") as lines:
+        lines.seek(begin)
         for line in lines:
             # Most lines belong to other traces, and reading them as JSON would cost most of the time.
-            if trace_id in line and line.endswith("\n"):
+            if wanted in line and line.endswith(b"\n"):
                 fields = json.loads(line)
                 if fields["trace_id"] == trace_id:
                     yield _span(fields)

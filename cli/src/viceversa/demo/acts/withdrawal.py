@@ -14,6 +14,7 @@ async def withdraw(stage: Stage) -> str:
     pair = await _somebody_in_the_middle_of_things(stage)
     stage.withdrawn = pair
     await plan(stage, pair)
+    spans_so_far = traces.ends(stage.spans)
     await stage.caller(pair.mentor).change("enrollment", f"/v1/participants/{pair.mentor.id}", "withdraw")
     pair.active = False
     stage.sessions_cancelled += 1
@@ -26,7 +27,7 @@ async def withdraw(stage: Stage) -> str:
     await expect.eventually("feedback has closed the sheets that they had open", lambda: _sheets_open(stage, pair), 0)
     ended = stage.rematches
     expect.equal("their pair's end waits for the hour's batch", await stage.public("PairEnded"), ended)
-    await _read_trace(stage, pair)
+    await _read_trace(stage, pair, spans_so_far)
     await pass_the_full_hour(stage)
     await expect.eventually(
         "matching has ended their pair, like any other", lambda: stage.public("PairEnded"), ended + 1
@@ -55,9 +56,9 @@ async def _sheets_open(stage: Stage, pair: Pair) -> int:
     return sum([await open_sheet(stage, pair.mentor, kind) is not None for kind in ("baseline", "pulse")])
 
 
-async def _read_trace(stage: Stage, pair: Pair) -> None:
+async def _read_trace(stage: Stage, pair: Pair, since: traces.Places) -> None:
     """The trace id stands in the public event; spans arrive when they end, so the last ones are a moment away."""
-    stage.trace = await until(lambda: _trace(stage, pair), lambda trace: trace.is_whole_over(SERVICES))
+    stage.trace = await until(lambda: _trace(stage, pair, since), lambda trace: trace.is_whole_over(SERVICES))
     stage.expectations.note(
         "the withdrawal is one trace over all four services, with one root and no orphan",
         met=stage.trace.is_whole_over(SERVICES),
@@ -65,10 +66,10 @@ async def _read_trace(stage: Stage, pair: Pair) -> None:
     )
 
 
-async def _trace(stage: Stage, pair: Pair) -> traces.Trace:
+async def _trace(stage: Stage, pair: Pair, since: traces.Places) -> traces.Trace:
     def is_the_withdrawal(event: Heard) -> bool:
         return event.name == "ParticipantWithdrawn" and event.data["participant"] == pair.mentor.id
 
     heard = stage.subscriber.events(is_the_withdrawal)
     trace_id = heard[0].trace_id if heard else None
-    return traces.trace(stage.spans, trace_id) if trace_id else traces.Trace("", ())
+    return traces.trace(stage.spans, trace_id, since) if trace_id else traces.Trace("", ())
