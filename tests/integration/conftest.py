@@ -51,10 +51,17 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def platform(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """All four services on this worker's servers. What a test kills it starts again."""
-    with running_platform(servers, tmp_path_factory.mktemp("platform") / "data") as running_services:
-        yield running_services
+def platform_of_worker(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """All four services on this worker's servers, for every test that needs them."""
+    with running_platform(servers, tmp_path_factory.mktemp("platform") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def platform(platform_of_worker: Platform) -> Iterator[Platform]:
+    """The running services; whatever a test stopped or killed runs again for the next."""
+    yield platform_of_worker
+    platform_of_worker.mend()
 
 
 @pytest.fixture

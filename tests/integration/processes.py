@@ -24,7 +24,7 @@ from viceversa.platform.topics import create_topics
 
 ROOT = Path(__file__).resolve().parents[2]
 _DATABASES = ROOT / "deploy" / "postgres" / "databases.sql"
-_TO_START, _TO_STOP = 60.0, 30.0
+_TO_START, _TO_STOP = 180.0, 60.0
 
 
 @dataclass
@@ -37,9 +37,16 @@ class Program:
     url: str
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    changed: bool = False
+    """Whether it runs with an environment that is not its own."""
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def start(self, **changed: str) -> "Program":
         """Start it, with these variables changed, and do not wait."""
+        self.changed = bool(changed)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -55,7 +62,7 @@ class Program:
         """Wait until it says that it can work."""
         deadline = time.monotonic() + _TO_START
         while time.monotonic() < deadline:
-            if self.process is None or self.process.poll() is not None:
+            if not self.runs:
                 break
             try:
                 if httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False).is_success:
@@ -97,7 +104,8 @@ class Platform:
     services: Mapping[str, Program]
     identity_provider: str
     log_epoch: str
-    _ports: Ports = field(default_factory=Ports)
+    _ports: Ports
+    _others: list[Program] = field(default_factory=list)
 
     @property
     def spans(self) -> Path:
@@ -121,13 +129,26 @@ class Platform:
         service = self.services[name]
         port = str(self._ports.choose(None))
         label = f"{name}-{roles}-{port}"
-        return Program(
+        other = Program(
             label,
             command or service.command,
             {**service.environment, "ROLES": roles, "PORT": port, "SPANS_FILE": str(self.spans / f"{label}.jsonl")},
             f"http://127.0.0.1:{port}",
             self.folder / f"{label}.log",
         )
+        self._others.append(other)
+        return other
+
+    def mend(self) -> None:
+        """Start each service that does not run as it should, and end every further process."""
+        while self._others:
+            self._others.pop().kill()
+        down = [service for service in self.services.values() if service.changed or not service.runs]
+        for service in down:
+            service.kill()
+            service.start()
+        for service in down:
+            service.ready()
 
     def describe(self) -> Path:
         """`platform.json`, as `viceversa demo --platform` reads it."""

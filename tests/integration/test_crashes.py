@@ -47,13 +47,14 @@ async def test_a_relay_that_dies_after_sending_and_before_its_cursor_sends_again
     person = program.person("mentor", 1)
     await program.administrator.post("enrollment", f"/v1/programs/{program.id}/participants", as_json(person))
 
-    holder = await asyncpg.connect(platform.databases["enrollment"])
+    patient = {"idle_in_transaction_session_timeout": "0", "transaction_timeout": "0"}
+    holder = await asyncpg.connect(platform.databases["enrollment"], server_settings=patient)
     try:
         holding = holder.transaction()
         await holding.start()
         # Whoever wants to move the cursor waits for this row.
         before = await holder.fetchrow("select * from cursors where name = $1 for update", platform.relay_cursor)
-        relay = platform.another("enrollment", "relay").start()
+        relay = platform.another("enrollment", "relay").start().ready()
 
         async def sent() -> None:
             told = await everything_told(platform.servers.kafka, ("viceversa.enrollment.v1",))
@@ -61,6 +62,9 @@ async def test_a_relay_that_dies_after_sending_and_before_its_cursor_sends_again
 
         await eventually(sent)
         relay.kill()
+        # The server would only learn of its death after the statement that it waits in.
+        waiting = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'"
+        assert await holder.fetch(waiting)
         await holding.rollback()
         assert await holder.fetchrow("select * from cursors where name = $1", platform.relay_cursor) == before
     finally:
@@ -89,7 +93,8 @@ async def test_a_consumer_that_dies_after_its_commit_and_before_its_offsets_is_t
     reached = tmp_path / "reached"
     consumer = platform.another(
         "matching", "consumer", sys.executable, str(CRASH_POINT), "matching", group, str(reached)
-    ).start()
+    )
+    consumer.start().ready()
     person = program.person("mentor", 1)
     path = f"/v1/programs/{program.id}/participants"
     made = await program.administrator.post("enrollment", path, as_json(person))
