@@ -16,6 +16,7 @@ from events.runtime.consuming import Received
 from events.runtime.private_events import Event, Recorded
 from events.runtime.refusals import NotFound
 from events.runtime.streams import Command, Stream, Streams
+from feedback.domain.sheet import SheetOpened
 from feedback.subscribers import REACTIONS
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -55,6 +56,15 @@ class Memory:
 
     def all(self, kind: type[Event]) -> list[Any]:
         return [recorded.event for recorded in self.log if isinstance(recorded.event, kind)]
+
+    def sheet(self, participant: UUID, number: int | None = None) -> UUID:
+        """The participant's sheet about a session, or their baseline."""
+        [sheet] = {
+            opened.sheet
+            for opened in self.all(SheetOpened)
+            if (opened.participant, opened.number) == (participant, number)
+        }
+        return sheet
 
     def _know(self, streams: Iterable[Stream[Any]]) -> None:
         for stream in streams:

@@ -14,7 +14,6 @@ from events.contracts.kinds import Role
 from events.runtime import schema, store
 from events.runtime.service import Service
 from events.testing.service import running, settings_for
-from feedback import commands
 from feedback.domain.instruments import PULSE
 from feedback.main import definition
 from feedback.settings import Settings
@@ -66,6 +65,13 @@ async def answer(service, sheet, subject, **changes):
     return await post(service, f"/v1/sheets/{sheet}/answers", subject, body, if_match=asked.headers["etag"])
 
 
+async def sheet_of(service, participant, number=None):
+    rows = [row for row in await rows_of(service) if row.type == "SheetOpened"]
+    opened = await service.service.codec.read(rows)
+    [sheet] = [each.sheet for each in opened if (each.participant, each.number) == (participant, number)]
+    return sheet
+
+
 async def rows_of(service):
     async with service.service.read_pool.connect() as conn:
         return [entry.stored for entry in await store.read_log(conn, store.BEGINNING, 1_000)]
@@ -84,7 +90,7 @@ async def test_one_finds_ones_sheets_with_questions_and_promise(loop, sample):
 
 
 async def test_nobody_else_sees_a_sheet_whatever_they_may_do_otherwise(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     everybody_else = [(MENTEE, ()), (COORDINATOR, ()), (uuid4(), ("administrator", "operator", "auditor"))]
     for subject, roles in everybody_else:
         missing = await get(loop, f"/v1/sheets/{uuid4()}", subject, roles)
@@ -96,7 +102,7 @@ async def test_nobody_else_sees_a_sheet_whatever_they_may_do_otherwise(loop, sam
 
 
 async def test_an_answer_is_taken_once_and_never_shown_again(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     first = await answer(loop, sheet, MENTOR)
     assert (first.status_code, first.json()["state"], first.headers["etag"]) == (200, "answered", '"2"')
     second = await answer(loop, sheet, MENTOR)
@@ -107,7 +113,7 @@ async def test_an_answer_is_taken_once_and_never_shown_again(loop, sample):
 
 
 async def test_an_answer_repeated_with_its_key_is_one_answer(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     body = {"ratings": {item["item"]: 2 for item in (await get(loop, f"/v1/sheets/{sheet}", MENTOR)).json()["items"]}}
     tries = [
         await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, body, if_match='"1"', idempotency_key="one")
@@ -118,7 +124,7 @@ async def test_an_answer_repeated_with_its_key_is_one_answer(loop, sample):
 
 
 async def test_a_repeatable_request_leaves_nothing_to_guess_the_answers_from(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     body = {"ratings": {item["item"]: 2 for item in (await get(loop, f"/v1/sheets/{sheet}", MENTOR)).json()["items"]}}
     key = str(uuid4())
     await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, body, if_match='"1"', idempotency_key=key)
@@ -130,7 +136,7 @@ async def test_a_repeatable_request_leaves_nothing_to_guess_the_answers_from(loo
 
 
 async def test_answers_lie_in_the_store_sealed(loop, sample):
-    await answer(loop, commands.baseline_sheet(sample.mentor, sample.program), MENTOR)
+    await answer(loop, await sheet_of(loop, sample.mentor), MENTOR)
     [answered] = [row for row in await rows_of(loop) if row.type == "SheetAnswered"]
     assert "A remark" not in answered.data
     assert '"craft"' not in answered.data
@@ -149,7 +155,7 @@ async def test_answers_lie_in_the_store_sealed(loop, sample):
     ],
 )
 async def test_what_does_not_fit_the_sheet_is_a_problem_that_says_where(loop, sample, body, status):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     refused = await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, body, if_match='"1"')
     assert refused.status_code == status
     problem = refused.json()
@@ -158,7 +164,7 @@ async def test_what_does_not_fit_the_sheet_is_a_problem_that_says_where(loop, sa
 
 
 async def test_an_answer_says_which_version_it_answers(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     assert (await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, {"ratings": {}})).status_code == 428
     stale = await post(loop, f"/v1/sheets/{sheet}/answers", MENTOR, {"ratings": {}}, if_match='"7"')
     assert stale.status_code == 412
@@ -175,7 +181,7 @@ async def test_the_unit_of_the_moment_is_frozen_and_sealed_with_the_answer(loop,
             languages=("de",),
         )
     )
-    await answer(loop, commands.baseline_sheet(sample.mentor, sample.program), MENTOR)
+    await answer(loop, await sheet_of(loop, sample.mentor), MENTOR)
     rows = [row for row in await rows_of(loop) if row.type == "SheetAnswered"]
     [answered] = await loop.service.codec.read(rows)
     assert answered.unit == "Underwriting"
@@ -192,7 +198,7 @@ async def test_the_to_do_list_holds_what_is_open_the_first_due_first(loop, sampl
     ]
     assert [item["kind"] for item in todo] == ["sheet", "sheet"]
     assert (await get(loop, todo[0]["href"], MENTEE)).json()["due_at"] == todo[0]["due_at"]
-    await answer(loop, commands.pulse_sheet(sample.mentee, sample.pair, 1), MENTEE)
+    await answer(loop, await sheet_of(loop, sample.mentee, 1), MENTEE)
     await loop.settle()
     assert len((await get(loop, "/v1/todo", MENTEE)).json()["items"]) == 1
     assert (await get(loop, "/v1/todo", uuid4())).json()["items"] == []
@@ -232,7 +238,7 @@ async def test_a_coordinator_sees_what_is_asked_and_never_how_many_answered(loop
         ("baseline", True),
         ("pulse", True),
     ]
-    await answer(loop, commands.baseline_sheet(sample.mentor, sample.program), MENTOR)
+    await answer(loop, await sheet_of(loop, sample.mentor), MENTOR)
     await loop.settle()
     assert (await get(loop, path, COORDINATOR)).json() == before.json()
     assert (await get(loop, path, uuid4(), ("administrator",))).status_code == 200
@@ -244,7 +250,7 @@ async def test_a_coordinator_sees_what_is_asked_and_never_how_many_answered(loop
 
 
 async def test_answers_are_announced_in_the_hours_batch_once(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     await answer(loop, sheet, MENTOR)
     await loop.settle()
     assert not [row for row in await rows_of(loop) if row.type == "SubmissionAnnounced"]
@@ -263,7 +269,7 @@ async def test_answers_are_announced_in_the_hours_batch_once(loop, sample):
 
 
 async def test_a_projection_that_lags_announces_nothing_twice(loop, sample):
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = await sheet_of(loop, sample.mentor)
     await answer(loop, sheet, MENTOR)
     await loop.settle()
     clock = loop.service.clock
@@ -277,7 +283,7 @@ async def test_two_leaders_at_once_announce_every_answer_once(loop, sample):
     for number in range(1, 9):
         await loop.deliver(sample.session_logged(number))
     for number in range(1, 9):
-        await answer(loop, commands.pulse_sheet(sample.mentor, sample.pair, number), MENTOR)
+        await answer(loop, await sheet_of(loop, sample.mentor, number), MENTOR)
     await loop.settle()
     clock = loop.service.clock
     await clock.turn(clock.now() + timedelta(hours=1))
@@ -297,7 +303,7 @@ async def test_whoever_withdraws_has_nothing_left_to_answer(loop, sample):
     assert (await get(loop, "/v1/todo", MENTOR)).json()["items"] == []
     states = {item["state"] for item in (await get(loop, "/v1/me/sheets", MENTOR)).json()["items"]}
     assert states == {"closed"}
-    late = await answer(loop, commands.pulse_sheet(sample.mentor, sample.pair, 1), MENTOR)
+    late = await answer(loop, await sheet_of(loop, sample.mentor, 1), MENTOR)
     assert (late.status_code, late.json()["type"]) == (409, "urn:problem-type:sheet-closed")
 
 

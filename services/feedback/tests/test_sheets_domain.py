@@ -97,7 +97,7 @@ def test_leaving_closes_every_open_sheet_at_once_and_leaves_answered_ones_alone(
     memory.hear(sample.pair_created)
     memory.hear(sample.session_logged(1))
     memory.hear(sample.session_logged(2))
-    answered = commands.pulse_sheet(sample.mentor, sample.pair, 1)
+    answered = memory.sheet(sample.mentor, 1)
     memory.run(answer(answered, ratings_for(PULSE, Role.MENTOR)))
     assert [type(event) for event in memory.hear(sample.mentor_withdrawn)] == [
         ParticipantLeft,
@@ -108,9 +108,9 @@ def test_leaving_closes_every_open_sheet_at_once_and_leaves_answered_ones_alone(
         sheet: memory.state(commands.sheet_stream(sheet)).state
         for sheet in (
             answered,
-            commands.pulse_sheet(sample.mentor, sample.pair, 2),
-            commands.baseline_sheet(sample.mentor, sample.program),
-            commands.pulse_sheet(sample.mentee, sample.pair, 2),
+            memory.sheet(sample.mentor, 2),
+            memory.sheet(sample.mentor),
+            memory.sheet(sample.mentee, 2),
         )
     }
     assert list(states.values()) == [State.ANSWERED, State.CLOSED, State.CLOSED, State.OPEN]
@@ -121,7 +121,7 @@ def test_the_end_of_a_pair_closes_what_was_asked_about_its_sessions_and_keeps_th
     memory.hear(sample.pair_created)
     memory.hear(sample.session_logged(1))
     assert [type(event) for event in memory.hear(sample.pair_ended)] == [PairOver, SheetClosed, SheetClosed]
-    baseline = memory.state(commands.sheet_stream(commands.baseline_sheet(sample.mentor, sample.program)))
+    baseline = memory.state(commands.sheet_stream(memory.sheet(sample.mentor)))
     assert baseline.state is State.OPEN
 
 
@@ -144,7 +144,7 @@ def test_an_answer_freezes_role_region_unit_and_the_day_in_utc(memory, sample):
     memory.hear(sample.pair_created)
     late_in_san_francisco = datetime(2027, 3, 5, 23, 30, tzinfo=timezone(timedelta(hours=-8)))
     ratings = ratings_for(BASELINE, Role.MENTEE)
-    sheet = commands.baseline_sheet(sample.mentee, sample.program)
+    sheet = memory.sheet(sample.mentee)
     [answered] = memory.run(answer(sheet, ratings, "More time, please", now=late_in_san_francisco))
     assert isinstance(answered, SheetAnswered)
     assert (answered.role, answered.region, answered.unit) == (Role.MENTEE, "emea", "Sales")
@@ -156,15 +156,26 @@ def test_what_a_person_says_is_sealed_under_their_own_key():
     assert SheetAnswered.personal == {"unit": "author", "ratings": "author", "comment": "author"}
 
 
-def test_an_answer_carries_no_correlation_to_a_person(sample):
-    command = answer(commands.baseline_sheet(sample.mentor, sample.program), {})
+def test_an_answer_carries_no_correlation_to_a_person():
+    command = answer(uuid4(), {})
     assert (command.correlation, command.causation) == (None, None)
+
+
+def test_the_id_of_a_sheet_cannot_be_worked_out_from_who_is_asked_what(begin_anew, sample):
+    told = [sample.program_opened, sample.pair_created, sample.session_logged(1)]
+    stores = [begin_anew()[0] for _ in range(2)]
+    for store in stores:
+        for event in told:
+            store.hear(event)
+    first, second = ({opened.sheet for opened in store.all(SheetOpened)} for store in stores)
+    assert len(first) == len(second) == 4
+    assert not first & second
 
 
 def test_a_sheet_is_answered_once(memory, sample):
     memory.hear(sample.program_opened)
     memory.hear(sample.pair_created)
-    sheet = commands.baseline_sheet(sample.mentor, sample.program)
+    sheet = memory.sheet(sample.mentor)
     memory.run(answer(sheet, ratings_for(BASELINE, Role.MENTOR)))
     with pytest.raises(AlreadyAnswered):
         memory.run(answer(sheet, ratings_for(BASELINE, Role.MENTOR, 1)))
@@ -174,8 +185,8 @@ def test_a_late_answer_counts_until_the_sheet_closes(memory, sample):
     memory.hear(sample.program_opened)
     memory.hear(sample.pair_created)
     memory.hear(sample.session_logged(1))
-    sheet = commands.pulse_sheet(sample.mentor, sample.pair, 1)
-    other = commands.pulse_sheet(sample.mentee, sample.pair, 1)
+    sheet = memory.sheet(sample.mentor, 1)
+    other = memory.sheet(sample.mentee, 1)
     memory.run(answer(sheet, ratings_for(PULSE, Role.MENTOR), now=NOON + timedelta(days=60)))
     memory.hear(sample.pair_ended)
     with pytest.raises(SheetIsClosed):
@@ -197,7 +208,7 @@ def test_ratings_that_do_not_fit_the_sheet_are_named(memory, sample, change, nam
     ratings = {**ratings_for(BASELINE, Role.MENTOR), **change}
     ratings = {item: rating for item, rating in ratings.items() if rating is not None}
     with pytest.raises(ItemsDoNotFit) as refused:
-        memory.run(answer(commands.baseline_sheet(sample.mentor, sample.program), ratings))
+        memory.run(answer(memory.sheet(sample.mentor), ratings))
     assert {name: items for name, items in refused.value.extra.items() if items} == {named: list(change)}
 
 
@@ -211,4 +222,4 @@ def test_the_items_of_the_other_role_are_refused(memory, sample):
     memory.hear(sample.pair_created)
     memory.hear(sample.session_logged(1))
     with pytest.raises(Refusal):
-        memory.run(answer(commands.pulse_sheet(sample.mentor, sample.pair, 1), ratings_for(PULSE, Role.MENTEE)))
+        memory.run(answer(memory.sheet(sample.mentor, 1), ratings_for(PULSE, Role.MENTEE)))

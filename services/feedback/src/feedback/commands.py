@@ -1,8 +1,11 @@
-"""One function a command: which streams it reads, and what it appends. Pure; nothing is loaded here."""
+"""One function a command: which streams it reads, and what it appends.
 
-from collections.abc import Mapping
+Nothing is loaded here. A new sheet gets its random id when the command is made, so a decision may run again.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from events.contracts.enrollment import ProgramOpened
 from events.contracts.kinds import Role
@@ -13,7 +16,7 @@ from feedback.domain.pair import PAIR, Pair, PairBegan, begin, end, take_pulse
 from feedback.domain.participant import PARTICIPANT, Participant, leave
 from feedback.domain.program import PROGRAM, Program, ProgramStarted, finish, start
 from feedback.domain.request import REQUESTS, RematchAsked, Requests, ask_for_rematch
-from feedback.domain.sheet import SHEET, Asked, Attributes, Sheet, answer, close, hand_out
+from feedback.domain.sheet import SHEET, Asked, Attributes, Sheet, SheetOpened, answer, close, hand_out
 from feedback.domain.submission import SUBMISSION, announce
 
 
@@ -40,16 +43,6 @@ def requests_stream(pair: UUID) -> Stream[Requests]:
 def sheet_stream(sheet: UUID) -> Stream[Sheet]:
     """One sheet."""
     return SHEET.stream(sheet)
-
-
-def baseline_sheet(participant: UUID, program: UUID) -> UUID:
-    """A participant is asked once a program, however many pairs they are in."""
-    return uuid5(participant, f"{BASELINE}:{program}")
-
-
-def pulse_sheet(participant: UUID, pair: UUID, number: int) -> UUID:
-    """A participant is asked once a session."""
-    return uuid5(participant, f"{PULSE}:{pair}:{number}")
 
 
 def start_program(opened: ProgramOpened, *, now: datetime) -> Command:
@@ -86,16 +79,10 @@ def begin_pair(created: PairCreated, *, now: datetime) -> Command:
     """
     program = program_stream(created.program)
     pair = pair_stream(created.pair)
-    asked = tuple(
-        Asked(
-            sheet=baseline_sheet(participant, created.program),
-            participant=participant,
-            role=role,
-            program=created.program,
-            instrument=BASELINE,
-        )
+    asked = [
+        Asked(sheet=uuid4(), participant=participant, role=role, program=created.program, instrument=BASELINE)
         for participant, role in ((created.mentor, Role.MENTOR), (created.mentee, Role.MENTEE))
-    )
+    ]
     began = PairBegan(pair=created.pair, program=created.program, mentor=created.mentor, mentee=created.mentee)
 
     def decide(streams: Streams) -> Appends:
@@ -115,11 +102,12 @@ def begin_pair(created: PairCreated, *, now: datetime) -> Command:
 def ask_after_session(pair_id: UUID, program_id: UUID, number: int, *, now: datetime) -> Command:
     """Ask both sides how a session was. Waits for the pair, which another topic tells of."""
     program, pair = program_stream(program_id), pair_stream(pair_id)
+    new = (uuid4(), uuid4())
 
-    def asked(known: Pair) -> tuple[Asked, ...]:
-        return tuple(
+    def asked(known: Pair) -> list[Asked]:
+        return [
             Asked(
-                sheet=pulse_sheet(participant, pair_id, number),
+                sheet=sheet,
                 participant=participant,
                 role=role,
                 program=program_id,
@@ -127,14 +115,14 @@ def ask_after_session(pair_id: UUID, program_id: UUID, number: int, *, now: date
                 pair=pair_id,
                 number=number,
             )
-            for participant, role in known.sides
-        )
+            for sheet, (participant, role) in zip(new, known.sides, strict=False)
+        ]
 
     def decide(streams: Streams) -> Appends:
-        events = take_pulse(streams[pair], pair_id, number)
-        yield from ((pair, event) for event in events)
-        if events:
-            yield from _hand_out(streams, program, asked(streams[pair]), now)
+        handed_out = list(_hand_out(streams, program, asked(streams[pair]), now))
+        sheets = tuple(event.sheet for _, event in handed_out if isinstance(event, SheetOpened))
+        events = take_pulse(streams[pair], pair_id, number, sheets)
+        return [*((pair, event) for event in events), *(handed_out if events else ())]
 
     return Command(
         loads=(program, pair),
@@ -150,12 +138,7 @@ def end_pair(pair_id: UUID, *, now: datetime) -> Command:
     pair = pair_stream(pair_id)
 
     def sheets(streams: Streams) -> list[Stream[Sheet]]:
-        known = streams[pair]
-        return [
-            sheet_stream(pulse_sheet(participant, pair_id, number))
-            for number in sorted(known.sessions)
-            for participant, _ in known.sides
-        ]
+        return [sheet_stream(sheet) for of_session in streams[pair].sheets.values() for sheet in of_session]
 
     def decide(streams: Streams) -> Appends:
         events = end(streams[pair], pair_id)
@@ -171,7 +154,7 @@ def let_go(participant: UUID, *, now: datetime) -> Command:
     stream = participant_stream(participant)
 
     def sheets(streams: Streams) -> list[Stream[Sheet]]:
-        return [sheet_stream(sheet) for sheet in streams[stream].sheets]
+        return [sheet_stream(sheet) for sheet in streams[stream].sheets.values()]
 
     def decide(streams: Streams) -> Appends:
         yield from ((stream, event) for event in leave(streams[stream], participant))
@@ -250,10 +233,10 @@ def _streams_of(asked: Asked) -> tuple[Stream[Participant], Stream[Sheet]]:
     return participant_stream(asked.participant), sheet_stream(asked.sheet)
 
 
-def _hand_out(streams: Streams, program: Stream[Program], asked: tuple[Asked, ...], now: datetime) -> Appends:
+def _hand_out(streams: Streams, program: Stream[Program], asked: Sequence[Asked], now: datetime) -> Appends:
     for each in asked:
         participant, sheet = _streams_of(each)
-        held, opened = hand_out(streams[program], streams[participant], streams[sheet], each, now)
+        held, opened = hand_out(streams[program], streams[participant], each, now)
         yield from ((participant, event) for event in held)
         yield from ((sheet, event) for event in opened)
 

@@ -1,6 +1,7 @@
 """A pair: who is in it, which of its sessions were asked about, and whether it goes on."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -20,11 +21,12 @@ class PairBegan(Event):
 
 
 class PulseTaken(Event):
-    """Both sides are asked about the pair's `number`-th session."""
+    """Both sides, as far as they have not left, are asked about the pair's `number`-th session."""
 
     type: ClassVar[str] = "PulseTaken"
     pair: UUID
     number: int
+    sheets: tuple[UUID, ...]
 
 
 class PairOver(Event):
@@ -40,7 +42,8 @@ class Pair:
 
     program: UUID | None = None
     sides: tuple[tuple[UUID, Role], ...] = ()
-    sessions: frozenset[int] = frozenset()
+    sheets: Mapping[int, tuple[UUID, ...]] = field(default_factory=dict)
+    """By the number of the session that they ask about."""
     over: bool = False
 
     def __contains__(self, participant: UUID) -> bool:
@@ -52,9 +55,9 @@ def begin(pair: Pair, event: PairBegan) -> list[Event]:
     return [] if pair.sides else [event]
 
 
-def take_pulse(pair: Pair, pair_id: UUID, number: int) -> list[Event]:
+def take_pulse(pair: Pair, pair_id: UUID, number: int, sheets: tuple[UUID, ...]) -> list[Event]:
     """Ask about a session, once; a pair that is over is asked nothing more, in whichever order the two were heard."""
-    return [] if pair.over or number in pair.sessions else [PulseTaken(pair=pair_id, number=number)]
+    return [] if pair.over or number in pair.sheets else [PulseTaken(pair=pair_id, number=number, sheets=sheets)]
 
 
 def end(pair: Pair, pair_id: UUID) -> list[Event]:
@@ -69,7 +72,7 @@ def evolve(pair: Pair, event: Event) -> Pair:
             sides = ((event.mentor, Role.MENTOR), (event.mentee, Role.MENTEE))
             return replace(pair, program=event.program, sides=sides)
         case PulseTaken():
-            return replace(pair, sessions=pair.sessions | {event.number})
+            return replace(pair, sheets={**pair.sheets, event.number: event.sheets})
         case PairOver():
             return replace(pair, over=True)
     return pair

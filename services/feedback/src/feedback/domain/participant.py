@@ -1,6 +1,11 @@
-"""Which sheets a participant holds, and whether they left: so that leaving closes all of them at once."""
+"""Which sheets a participant holds, and whether they left: nothing is asked twice, and leaving closes all at once.
 
-from dataclasses import dataclass, replace
+The id of a sheet is random and known to this stream alone. It stands in the path of an answer; made from the participant
+and what is asked, it could be worked out by anyone who reads public events, and a proxy's log would tell who answered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -13,6 +18,8 @@ class SheetHandedOut(Event):
 
     type: ClassVar[str] = "SheetHandedOut"
     participant: UUID
+    asked: str
+    """What the sheet asks about; once a participant."""
     sheet: UUID
 
 
@@ -27,8 +34,8 @@ class ParticipantLeft(Event):
 class Participant:
     """A participant as feedback sees one."""
 
-    sheets: tuple[UUID, ...] = ()
-    """Every sheet ever handed out; a sheet itself knows whether it is still open."""
+    sheets: Mapping[str, UUID] = field(default_factory=dict)
+    """Every sheet ever handed out, by what it asks about; a sheet itself knows whether it is still open."""
     left: bool = False
 
 
@@ -41,7 +48,7 @@ def evolve(participant: Participant, event: Event) -> Participant:
     """Apply one event."""
     match event:
         case SheetHandedOut():
-            return replace(participant, sheets=(*participant.sheets, event.sheet))
+            return replace(participant, sheets={**participant.sheets, event.asked: event.sheet})
         case ParticipantLeft():
             return replace(participant, left=True)
     return participant

@@ -144,12 +144,17 @@ class Asked:
     pair: UUID | None = None
     number: int | None = None
 
+    @property
+    def about(self) -> str:
+        """A baseline is asked once a participant, a pulse once a session."""
+        return self.instrument if self.pair is None else f"{self.instrument} {self.pair} {self.number}"
+
 
 def hand_out(
-    program: Program, participant: Participant, sheet: Sheet, asked: Asked, now: datetime
+    program: Program, participant: Participant, asked: Asked, now: datetime
 ) -> tuple[list[Event], list[Event]]:
     """What to append to the participant's stream and to the sheet's: nothing for who left, or was asked before."""
-    if program.over or program.thresholds is None or participant.left or sheet.opened is not None:
+    if program.over or program.thresholds is None or participant.left or asked.about in participant.sheets:
         return [], []
     current = CURRENT[asked.instrument]
     thresholds: Thresholds = program.thresholds
@@ -166,7 +171,7 @@ def hand_out(
         rating_threshold=thresholds.ratings,
         comment_threshold=thresholds.comments,
     )
-    return [SheetHandedOut(participant=asked.participant, sheet=asked.sheet)], [opened]
+    return [SheetHandedOut(participant=asked.participant, asked=asked.about, sheet=asked.sheet)], [opened]
 
 
 def answer(
