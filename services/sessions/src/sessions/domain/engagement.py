@@ -201,7 +201,7 @@ def plan_session(
     """Keep a place in the future that no other open session has."""
     _must_go_on(engagement)
     if starts_at <= now:
-        raise refusals.NotInTheFuture
+        raise refusals.NotInTheFuture(f"It is {now.isoformat()} already")
     if starts_at - now > FARTHEST_AHEAD:
         raise refusals.TooFarAhead
     if minutes not in PLANNED_MINUTES:
@@ -210,7 +210,7 @@ def plan_session(
     if any(other.overlaps(starts_at, minutes) for other in planned):
         raise refusals.OverlapsPlan
     if len(planned) >= MOST_PLANNED:
-        raise refusals.TooManyPlanned
+        raise refusals.TooManyPlanned(f"{MOST_PLANNED} sessions are planned already")
     return [SessionPlanned(program=engagement.program, session=session, starts_at=starts_at, minutes=minutes)]
 
 
@@ -237,9 +237,9 @@ def log_session(
     if engagement.agreement is None or engagement.agreement.signed_at is None:
         raise refusals.NotAgreed
     if held_at > now:
-        raise refusals.NotYetHeld
+        raise refusals.NotYetHeld(f"It is only {now.isoformat()}")
     if held_at < engagement.agreement.signed_at:
-        raise refusals.BeforeAgreement
+        raise refusals.BeforeAgreement(f"Both had signed at {engagement.agreement.signed_at.isoformat()}")
     held = [other for _, other in engagement.in_state(SessionState.HELD)]
     if any(other.overlaps(held_at, minutes) for other in held):
         raise refusals.OverlapsHeldSession
