@@ -1,7 +1,8 @@
 """Which sheets a participant holds, and whether they left: nothing is asked twice, and leaving closes all at once.
 
-The id of a sheet is random and known to this stream alone. It stands in the path of an answer; made from the participant
-and what is asked, it could be worked out by anyone who reads public events, and a proxy's log would tell who answered.
+The id of a sheet is random and known to this stream alone. It stands in the path of an answer: made from the
+participant and what is asked, it could be worked out by anyone who reads public events, and a proxy's log would tell
+who answered.
 """
 
 from collections.abc import Mapping
