@@ -1,6 +1,7 @@
 """Figures: medians of interleaved repetitions, each a ratio against a peer, with the floor that must hold."""
 
 import json
+import logging
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -70,22 +72,29 @@ class Figure:
         }
 
 
-def interleaved(
-    contestants: Mapping[str, Callable[[], float]], repetitions: int, say: Say
-) -> dict[str, float]:
+def interleaved(contestants: Mapping[str, Callable[[], float]], repetitions: int, say: Say) -> dict[str, float]:
     """Run every contestant once a repetition, in turning order, and answer each one's median."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for repetition in range(repetitions):
         for name in list(contestants) if repetition % 2 == 0 else reversed(list(contestants)):
             taken[name].append(contestants[name]())
-        say(f"{repetition + 1}/{repetitions}  " + "  ".join(f"{name} {values[-1]:,.1f}" for name, values in taken.items()))
+        say(
+            f"{repetition + 1}/{repetitions}  "
+            + "  ".join(f"{name} {values[-1]:,.1f}" for name, values in taken.items())
+        )
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def isolated(measure: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run one measurement in a fresh process, so that nobody inherits another's garbage or warmth."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=quiet) as process:
         return process.submit(measure, *args, **kwargs).result()
+
+
+def quiet() -> None:
+    """Log what a service in production would log."""
+    logging.basicConfig(level=logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def keep(figures: Sequence[Figure], path: Path) -> None:

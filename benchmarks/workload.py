@@ -5,6 +5,9 @@ from dataclasses import dataclass
 UNIT = "kilowatt hours"
 NOTE = "read at the door, the tenant was in; seal intact, display clean, next visit agreed for the first week of spring"
 
+PARTITIONS = 12
+READINGS_A_METER = 4
+
 
 @dataclass(frozen=True, slots=True)
 class StoreWork:
@@ -19,3 +22,13 @@ class StoreWork:
     def streams(self) -> int:
         """Each gets four commands, so that everybody folds streams of the same length."""
         return self.commands // 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogWork:
+    """One measurement of a relay or a consumer: a topic that holds so many messages, and where effects go."""
+
+    database_url: str
+    kafka: str
+    topic: str
+    messages: int

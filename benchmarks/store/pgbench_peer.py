@@ -69,7 +69,9 @@ async def _prepare(work: StoreWork) -> tuple[str, str]:
     """Add streams to a database that holds our table and rows; answers the JSON of one of our rows."""
     connection = await asyncpg.connect(work.database_url)
     try:
-        row = await connection.fetchrow("select data::text, metadata::text from events where type = 'ReadingTaken' limit 1")
+        row = await connection.fetchrow(
+            "select data::text, metadata::text from events where type = 'ReadingTaken' limit 1"
+        )
         await connection.execute(STREAMS, row["data"], row["metadata"], work.streams)
     finally:
         await connection.close()
