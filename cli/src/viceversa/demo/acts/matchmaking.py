@@ -49,6 +49,8 @@ async def answer_proposals(stage: Stage) -> str:
     """Mentors first: what a mentor declines, the mentee never hears of."""
     expect, nth = stage.expectations, _nth(len(stage.rounds))
     proposals = stage.rounds[-1].proposals
+    if not proposals:
+        return "nobody was asked"
     declined_first = {proposal["pair"] for proposal in stage.some(_MENTORS_DECLINE, proposals)}
     accepted_first = [proposal for proposal in proposals if proposal["pair"] not in declined_first]
     declined_then = {proposal["pair"] for proposal in stage.some(_MENTEES_DECLINE, accepted_first)}

@@ -69,8 +69,11 @@ def appointment_of(pair: Pair) -> Appointment:
     return pair.appointment
 
 
-async def pass_the_full_hour(stage: Stage) -> None:
-    """Turn the clock to the next full hour, when what must not be traced to anybody is told in one batch."""
+async def begin_an_hour(stage: Stage) -> None:
+    """Turn the clock beyond the full hour, when one batch tells what must not be traced to anybody.
+
+    What is done after this is not told for another 59 minutes.
+    """
     this_hour = (await now(stage.operator)).replace(minute=0, second=0, microsecond=0)
     await _turn_clock(stage, this_hour + timedelta(hours=1, minutes=1))
 

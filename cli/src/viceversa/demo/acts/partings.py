@@ -1,6 +1,6 @@
 """Some pairs do not work: they ask for another match, and at the full hour nobody can tell who asked."""
 
-from viceversa.demo.acts.meetings import pass_the_full_hour
+from viceversa.demo.acts.meetings import begin_an_hour
 from viceversa.demo.client import for_each
 from viceversa.demo.stage import Pair, Stage
 
@@ -11,10 +11,11 @@ async def ask_for_rematches(stage: Stage) -> str:
     """One side of some pairs asks; the clock turns; the pairs end together and both sides wait for the next round."""
     parting = stage.some(_ASK, stage.active_pairs())
     stage.progress.begin(len(parting))
+    await begin_an_hour(stage)
     await for_each(parting, lambda pair: _ask(stage, pair), stage.progress.advance)
     stage.rematches += len(parting)
     stage.expectations.equal("nobody hears of a request before the hour is full", await stage.public("PairEnded"), 0)
-    await pass_the_full_hour(stage)
+    await begin_an_hour(stage)
     for pair in parting:
         pair.active = False
         stage.apart.add((pair.mentor.id, pair.mentee.id))

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from viceversa.demo.acts.meetings import pass_the_full_hour
+from viceversa.demo.acts.meetings import begin_an_hour
 from viceversa.demo.client import SERVICES
 from viceversa.demo.stage import Stage
 
@@ -10,7 +10,7 @@ from viceversa.demo.stage import Stage
 async def reckon(stage: Stage) -> str:
     """What people did through the APIs, against what another system heard."""
     expect = stage.expectations
-    await pass_the_full_hour(stage)
+    await begin_an_hour(stage)
     done = {
         "ProgramOpened": 1,
         "ParticipantEnrolled": len(stage.enterprise),

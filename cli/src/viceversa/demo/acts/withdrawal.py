@@ -2,7 +2,7 @@
 
 from viceversa.demo import traces
 from viceversa.demo.acts.answers import open_sheet
-from viceversa.demo.acts.meetings import appointment_of, pass_the_full_hour, plan
+from viceversa.demo.acts.meetings import appointment_of, begin_an_hour, plan
 from viceversa.demo.client import SERVICES
 from viceversa.demo.expectations import until
 from viceversa.demo.stage import Pair, Stage
@@ -13,6 +13,7 @@ async def withdraw(stage: Stage) -> str:
     """Somebody with a meeting planned and a sheet open leaves; the partner is free, the plan and the sheet are gone."""
     pair = await _somebody_in_the_middle_of_things(stage)
     stage.withdrawn = pair
+    await begin_an_hour(stage)
     await plan(stage, pair)
     spans_so_far = traces.ends(stage.spans)
     await stage.caller(pair.mentor).change("enrollment", f"/v1/participants/{pair.mentor.id}", "withdraw")
@@ -28,7 +29,7 @@ async def withdraw(stage: Stage) -> str:
     ended = stage.rematches
     expect.equal("their pair's end waits for the hour's batch", await stage.public("PairEnded"), ended)
     await _read_trace(stage, pair, spans_so_far)
-    await pass_the_full_hour(stage)
+    await begin_an_hour(stage)
     await expect.eventually(
         "matching has ended their pair, like any other", lambda: stage.public("PairEnded"), ended + 1
     )
