@@ -16,7 +16,7 @@ from viceversa.platform.keys import Keys
 from viceversa.platform.ports import Ports
 from viceversa.platform.postgres import SUPERUSER, Cluster
 from viceversa.platform.process import Program
-from viceversa.platform.services import PYTHON
+from viceversa.platform.spawning import PYTHON
 from viceversa.platform.topics import create_topics
 
 _DATABASE_STAGE = 0

@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 
 # Start times are counted from the machine's boot, which the kernel reports in whole seconds.
 _CLOCK_TOLERANCE = 2.0
-_GRACE = 10.0
+_GRACE = 15.0
 
 
 @dataclass(frozen=True, slots=True)

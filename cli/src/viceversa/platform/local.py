@@ -22,7 +22,8 @@ from viceversa.platform.infrastructure import Infrastructure
 from viceversa.platform.leftovers import Register, stop_leftovers
 from viceversa.platform.process import Process, Program, State
 from viceversa.platform.refusal import AlreadyRuns, PlatformRefused
-from viceversa.platform.services import PYTHON, SERVICES, service_environment
+from viceversa.platform.services import SERVICES, service_environment
+from viceversa.platform.spawning import PYTHON, Nursery
 
 _LONGEST_START = 120.0
 _LONGEST_CLEARING = 30.0
@@ -64,6 +65,7 @@ class LocalPlatform:
         self._tell = changed
         self._remark = remarked
         self._lock = FolderLock(self._folder.lock)
+        self._nursery = Nursery()
         self._watcher: asyncio.subprocess.Process | None = None
         self._state: State = State.WAITING
         self._epoch_of_services = ""
@@ -138,6 +140,7 @@ class LocalPlatform:
             self._remark(f"stopped {name}, which an earlier platform in this folder had left running")
         self._folder.set_large_logs_aside()
         await self._start_watcher()
+        await self._nursery.open(self._commands.values(), self._folder.log("nursery"))
         self._infrastructure = Infrastructure(
             self._folder,
             former=read_description(self._folder.description),
@@ -147,7 +150,13 @@ class LocalPlatform:
         register = Register(self._folder.register)
         programs = (*self._infrastructure.programs(), *(self._service(name) for name in self._commands))
         self.processes = tuple(
-            Process(program, log=self._folder.log(program.name), register=register, changed=self._changed)
+            Process(
+                program,
+                log=self._folder.log(program.name),
+                register=register,
+                changed=self._changed,
+                spawn=self._nursery.start,
+            )
             for program in programs
         )
         self._state = State.STARTING
@@ -268,6 +277,7 @@ class LocalPlatform:
             await self._infrastructure.close()
             self._state = State.STOPPED
             self._describe()
+        await self._nursery.close()
         if self._watcher is not None and self._watcher.stdin is not None:
             with contextlib.suppress(ConnectionError):
                 self._watcher.stdin.write(b"everything is stopped\n")

@@ -13,8 +13,9 @@ from pathlib import Path
 from viceversa.platform.account import Account
 from viceversa.platform.leftovers import Entry, Identity, Register, kill_group
 from viceversa.platform.refusal import PlatformRefused
+from viceversa.platform.spawning import Child, Spawn, start_program
 
-GRACE = 10.0
+GRACE = 15.0
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 _HEALTHY_AFTER = 30.0
@@ -52,7 +53,13 @@ class Process:
     """One program of the platform and its current process."""
 
     def __init__(
-        self, program: Program, *, log: Path, register: Register, changed: Callable[["Process"], None]
+        self,
+        program: Program,
+        *,
+        log: Path,
+        register: Register,
+        changed: Callable[["Process"], None],
+        spawn: Spawn = start_program,
     ) -> None:
         self.program = program
         self.log = log
@@ -62,7 +69,8 @@ class Process:
         self.remark = ""
         self._register = register
         self._changed = changed
-        self._child: asyncio.subprocess.Process | None = None
+        self._spawn = spawn
+        self._child: Child | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self._restart_asked = False
@@ -149,22 +157,13 @@ class Process:
         self._register.remove(self.name)
         return _how_it_ended(code)
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        account = self.program.account
-        with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal is for the supervisor, who stops everything in order.
-            child = await asyncio.create_subprocess_exec(
-                *self.program.command(),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.program.environment()},
-                cwd="/" if account else None,
-                start_new_session=True,
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
-            )
+    async def _start(self) -> Child:
+        child = await self._spawn(
+            self.program.command(),
+            environment={**os.environ, **self.program.environment()},
+            log=self.log,
+            account=self.program.account,
+        )
         identity = Identity.of(child.pid)
         try:
             if identity is not None:
@@ -182,7 +181,7 @@ class Process:
             self._signal(self.program.stop_signal)
         return child
 
-    async def _watch(self, child: asyncio.subprocess.Process) -> None:
+    async def _watch(self, child: Child) -> None:
         while not self._stop_asked.is_set():
             ready = await self.program.ready(child.pid)
             if ready and self.state in (State.STARTING, State.NOT_READY):
@@ -214,10 +213,10 @@ class Process:
         return "\n".join(lines[-_LOG_LINES:])
 
 
-def _kill(child: asyncio.subprocess.Process) -> None:
+def _kill(child: Child) -> None:
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            child.kill()
+            child.send_signal(signal.SIGKILL)
 
 
 def _how_it_ended(code: int) -> str:

@@ -1,13 +1,10 @@
 """The services of the platform, and the environment that each of them is given."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from viceversa.platform.keys import Keys
-
-# -P: a file of the folder where the command was typed must not stand in for a package.
-PYTHON = (sys.executable, "-P", "-m")
+from viceversa.platform.spawning import PYTHON
 
 # The order is that of the table people see. Every service migrates its own database when it starts.
 SERVICES: Mapping[str, Sequence[str]] = {
