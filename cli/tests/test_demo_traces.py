@@ -113,7 +113,7 @@ def test_the_picture_shows_every_span_with_its_service_start_and_duration(tmp_pa
     a_withdrawal(tmp_path)
     console = Console(width=120, file=io.StringIO())
 
-    console.print(trace_table(traces.trace(tmp_path, "t1")))
+    console.print(trace_table(traces.trace(tmp_path, "t1"), 120))
 
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert [line.split("  ")[0] for line in lines[1:3]] == ["POST /withdraw", "└─ send"]
@@ -123,3 +123,15 @@ def test_the_picture_shows_every_span_with_its_service_start_and_duration(tmp_pa
     assert lines[5].startswith("   └─ process")
     assert "feedback" in lines[5]
     assert lines[5].split()[3:5] == ["13.0", "5.0"]
+    assert lines[1].endswith("━" * 14)
+
+
+def test_a_narrow_terminal_gets_all_but_the_bars(tmp_path):
+    a_withdrawal(tmp_path)
+    console = Console(width=80, file=io.StringIO())
+
+    console.print(trace_table(traces.trace(tmp_path, "t1"), 80))
+
+    text = console.file.getvalue()
+    assert "━" not in text
+    assert text.count("process") == 3

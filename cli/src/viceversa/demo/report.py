@@ -18,7 +18,8 @@ from viceversa.demo.summary import RegionFigures, Step, Summary, by_region, jour
 from viceversa.demo.surroundings import Surroundings
 from viceversa.demo.traces import Span, Trace
 
-_TIMELINE = 14
+_TIMELINE, _WITHOUT_TIMELINE = 24, 84
+"""Widths, in characters."""
 _SHOWN_OF_A_TRACE_ID = 8
 _SERVICE_STYLES = {"enrollment": "cyan", "matching": "magenta", "sessions": "green", "feedback": "yellow"}
 
@@ -90,7 +91,7 @@ def show(console: Console, stage: Stage, summary: Summary, file: Path) -> None:
     if pair is not None:
         services = len(stage.trace.services)
         heading = f"{pair.mentor.name} leaves: trace {stage.trace.trace_id}, over {services} services"
-        parts.append((heading, trace_table(stage.trace)))
+        parts.append((heading, trace_table(stage.trace, console.width)))
         heading = f"The journey of {pair.mentor.name} and {pair.mentee.name}, as other systems hear it"
         parts.append((heading, journey_table(journey(stage))))
     parts.append(("What was expected", expectations_list(stage.expectations)))
@@ -146,14 +147,18 @@ def regions_table(figures: Sequence[RegionFigures]) -> RenderableType:
     return table
 
 
-def trace_table(trace: Trace) -> RenderableType:
-    """Every span under its parent: when it began after the first one, how long it took, and where in the whole."""
+def trace_table(trace: Trace, width: int) -> RenderableType:
+    """Every span under its parent: when it began after the first one, and how long it took.
+
+    Where `width` allows, bars show the same.
+    """
+    timeline = min(_TIMELINE, max(width - _WITHOUT_TIMELINE, 0))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("span", no_wrap=True, overflow="ellipsis", min_width=30)
     table.add_column("service", no_wrap=True, min_width=max(map(len, _SERVICE_STYLES)))
     table.add_column("from ms", justify="right", no_wrap=True, min_width=7)
     table.add_column("took ms", justify="right", no_wrap=True, min_width=7)
-    table.add_column("", no_wrap=True, min_width=_TIMELINE)
+    table.add_column("", no_wrap=True)
     if not trace.spans:
         return table
     begin = min(span.start for span in trace.spans)
@@ -167,7 +172,7 @@ def trace_table(trace: Trace) -> RenderableType:
             Text(span.service, style=style),
             f"{(span.start - begin) / 1e6:.1f}",
             f"{span.milliseconds:.1f}",
-            Text(_on_the_timeline(span, begin, length), style=style),
+            Text(_on_the_timeline(span, begin, length, timeline), style=style),
         )
     return table
 
@@ -219,7 +224,9 @@ def _has_later_sibling(rows: Sequence[tuple[int, Span]], index: int, level: int)
     return False
 
 
-def _on_the_timeline(span: Span, begin: int, length: int) -> str:
-    first = min(_TIMELINE - 1, (span.start - begin) * _TIMELINE // length)
-    last = max(first + 1, -(-(span.end - begin) * _TIMELINE // length))
+def _on_the_timeline(span: Span, begin: int, length: int, width: int) -> str:
+    if width == 0:
+        return ""
+    first = min(width - 1, (span.start - begin) * width // length)
+    last = max(first + 1, -(-(span.end - begin) * width // length))
     return " " * first + "━" * (last - first)

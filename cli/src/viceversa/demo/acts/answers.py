@@ -38,7 +38,9 @@ async def _answer(stage: Stage, instrument: str, people: list[Participant]) -> s
     before = stage.sheets_answered
     await for_each(people, lambda person: _answer_sheet(stage, instrument, person), stage.progress.advance)
     answered = stage.sheets_answered - before
-    stage.expectations.equal(f"who wants to answer a {instrument} sheet finds one", answered, len(people))
+    stage.expectations.equal(
+        f"all {len(people)} who want to answer a {instrument} sheet find one", answered, len(people)
+    )
     return f"{answered} sheets answered"
 
 
