@@ -15,6 +15,9 @@ from integration.processes import Platform
 from integration.scenario import Program
 from integration.topics import everything_told, nobody_is_behind, told_of
 
+# Groups notice a dead member only after its session has run out, and each test here kills one.
+pytestmark = pytest.mark.timeout(600)
+
 CRASH_POINT = Path(__file__).with_name("crash_point.py")
 
 
