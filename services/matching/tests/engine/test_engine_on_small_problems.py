@@ -176,7 +176,7 @@ def best_by_brute_force(round):
     )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 @given(rounds())
 def test_no_hard_rule_is_ever_broken_and_no_capacity_exceeded(round):
     matching = solve(problem_from(round))
@@ -186,7 +186,7 @@ def test_no_hard_rule_is_ever_broken_and_no_capacity_exceeded(round):
     assert [pair for pair in chosen if breaks_a_rule(round, *pair)] == []
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 @given(rounds())
 def test_a_matching_is_as_good_as_the_best_that_brute_force_finds(round):
     matching = solve(problem_from(round))
@@ -196,7 +196,7 @@ def test_a_matching_is_as_good_as_the_best_that_brute_force_finds(round):
     assert matching.bound == matching.value
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(rounds())
 def test_contributions_sum_to_the_score_and_scores_to_the_value(round):
     problem = problem_from(round)
@@ -211,7 +211,7 @@ def test_contributions_sum_to_the_score_and_scores_to_the_value(round):
     assert sum(pair.score for pair in explained) == pytest.approx(matching.value)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(rounds())
 def test_everybody_is_either_covered_or_matched_or_told_why_not(round):
     problem = problem_from(round)
@@ -226,7 +226,7 @@ def test_everybody_is_either_covered_or_matched_or_told_why_not(round):
     assert left == seniors | juniors
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(rounds())
 def test_a_why_not_counts_what_each_rule_removes_for_that_person(round):
     problem = problem_from(round)
