@@ -198,6 +198,21 @@ async def test_a_coordinator_brings_in_their_own_regions_alone(enrollment):
     assert (await enrollment.upload(program, file, enrollment.running.token())).status_code == 404
 
 
+async def test_a_coordinator_brings_in_people_whose_managers_are_elsewhere_in_the_file(enrollment):
+    program = await enrollment.program()
+    coordinator = await enrollment.coordinator(program, "hr-1", "EMEA")
+    ours = "e-1,A,B,a@example.com,auto,1,,,,EMEA,UTC,,en,e-2,,x,y,,"
+    theirs = "e-2,A,B,a@example.com,auto,1,,,,Americas,UTC,,en,e-3,,x,y,,"
+    top = "e-3,A,B,a@example.com,auto,1,,,,Americas,UTC,,en,,,x,y,,"
+
+    report = (await enrollment.upload(program, f"{COLUMNS}\n{ours}\n{theirs}\n{top}".encode(), coordinator)).json()
+
+    assert counts(report) == {"rows": 3, "enrolled": 1, "updated": 0, "unchanged": 0, "rejected": 2}
+    (item,) = (await enrollment.listed(program)).values()
+    subjects = [(await enrollment.sign_in(person))[0] for person in ("e-2", "e-3")]
+    assert list(await chain_of(enrollment, item["participant"])) == subjects
+
+
 @pytest.mark.parametrize(
     ("file", "column"),
     [(b"", None), (b"external_id;given_name;family_name\n", None), (b"external_id,first_name\nx,y\n", "first_name")],

@@ -186,6 +186,24 @@ async def test_the_same_idempotency_key_signs_up_once(enrollment):
     assert first.json() == again.json()
 
 
+async def test_nobody_steps_out_of_their_own_reporting_line(enrollment):
+    program = await enrollment.program()
+    await enrollment.import_rows(
+        program,
+        {"external_id": "boss"},
+        {"external_id": "friend"},
+        {"external_id": "e-104", "manager_id": "boss", "role": "mentor"},
+    )
+    _, ada = await enrollment.sign_in("e-104")
+
+    for manager in (None, "boss"):
+        kept = await sign_up(enrollment, program, ada, manager_id=manager, grade=1)
+        assert kept.status_code == 200, kept.text
+    refused = await sign_up(enrollment, program, ada, manager_id="friend")
+    assert [error["where"] for error in refused.json()["errors"]] == ["manager_id"]
+    assert (await sign_up(enrollment, program, enrollment.administrator, manager_id="friend")).status_code == 200
+
+
 async def test_one_person_is_another_participant_in_another_program(enrollment):
     _, ada = await enrollment.sign_in("e-104")
 

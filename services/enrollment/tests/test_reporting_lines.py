@@ -125,6 +125,23 @@ def test_more_levels_than_any_organisation_has_are_refused():
     assert len(found.chains["p1"]) == MOST_LEVELS
 
 
+def test_who_signs_themselves_up_keeps_the_manager_that_is_known():
+    people = {person: person for person in ("a", "boss", "friend")}
+
+    def alone(manager: str | None) -> Any:
+        return settle([row(1, "a", manager)], people, {"a": "boss"}, known_stays=True)
+
+    assert alone(None).chains == alone("boss").chains == {"a": ("boss",)}
+    (refused,) = alone("friend").refused
+    assert "Another manager is known" in refused.problems[0].message
+
+
+def test_who_signs_themselves_up_first_says_who_their_manager_is():
+    found = settle([row(1, "a", "boss")], {"a": "a", "boss": "boss"}, {}, known_stays=True)
+
+    assert found.chains == {"a": ("boss",)}
+
+
 PEOPLE = st.sampled_from("abcdef")
 
 

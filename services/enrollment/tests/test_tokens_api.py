@@ -42,6 +42,13 @@ async def test_one_person_is_one_subject_however_often_they_sign_in(enrollment):
     assert first == again != other
 
 
+async def test_a_person_is_the_same_to_the_provider_and_in_a_sign_up_file(enrollment):
+    decomposed, _ = await enrollment.sign_in(" Zoe\u0308  7 ")
+    composed, _ = await enrollment.sign_in("Zo\u00eb 7")
+
+    assert decomposed == composed
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -51,6 +58,7 @@ async def test_one_person_is_one_subject_however_often_they_sign_in(enrollment):
         {"exp": None},
         {"sub": ""},
         {"sub": 104},
+        {"sub": "x" * 101},
     ],
 )
 async def test_a_token_that_is_stale_or_meant_for_others_is_refused(enrollment, claims):

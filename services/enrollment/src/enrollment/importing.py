@@ -43,6 +43,8 @@ class Desk:
     program: UUID
     actor: UUID
     now: datetime
+    for_oneself: bool = False
+    """Who signs themselves up cannot change a manager that is known: the way out of one's own reporting line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,10 @@ async def settle_people(desk: Desk, rows: Iterable[SignUp | RefusedRow]) -> tupl
         }
     async with desk.store.pool.begin() as conn:
         await reporting_lines.alone(conn)
-        settled = settle(rows, subjects, await reporting_lines.known_above(conn, list(subjects.values())))
-        manager_of = {row.external_id: row.manager_id for row in settled.accepted}
-        await reporting_lines.put(
-            conn,
-            {subjects[person]: subjects[manager] if manager else None for person, manager in manager_of.items()},
-        )
+        known = await reporting_lines.known_above(conn, list(subjects.values()))
+        settled = settle(rows, subjects, known, known_stays=desk.for_oneself)
+        nearest = {subjects[person]: chain[0] if chain else None for person, chain in settled.chains.items()}
+        await reporting_lines.put(conn, nearest)
     return settled, subjects
 
 
@@ -144,11 +144,11 @@ async def applications_of(
 
 
 def within(rows: Iterable[SignUp | RefusedRow], regions: Collection[str]) -> Iterator[SignUp | RefusedRow]:
-    """Only rows of these regions go in: a coordinator neither enrolls people elsewhere nor gives them managers."""
+    """Only rows of these regions go in. Of the others it is still read who reports to whom, as of any bad row."""
     for row in rows:
         if isinstance(row, SignUp) and row.region not in regions:
             message = f"You coordinate {', '.join(regions)}. Leave the row to the coordinator of {row.region}."
-            yield RefusedRow(row.line, (Problem(row.line, "region", message),))
+            yield RefusedRow(row.line, (Problem(row.line, "region", message),), row.external_id, row.manager_id)
         else:
             yield row
 

@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, OKPKey
 
+from enrollment.signup_file import cells
 from events.runtime.http import KeySource
 from events.runtime.refusals import Refusal
 
@@ -76,12 +77,13 @@ class IdentityProvider:
         except JoseError:
             message = "subject_token has expired, or is of another issuer or for another audience; sign in again"
             raise TokenRefused(message) from None
-        external_id = claims["sub"]
-        if not isinstance(external_id, str) or not external_id.strip():
-            raise TokenRefused("subject_token names nobody: its sub is empty")
         roles = claims.get("roles", [])
-        known = frozenset(role for role in roles if role in _ROLES) if isinstance(roles, list) else frozenset()
-        return Vouched(external_id.strip(), known)
+        known = {role for role in roles if isinstance(role, str)} & _ROLES if isinstance(roles, list) else set()
+        try:
+            # By the rules of the sign-up file, so that a person is the same one here and there.
+            return Vouched(cells.text(str(claims["sub"]), longest=100, required=True), frozenset(known))
+        except cells.Misfit as misfit:
+            raise TokenRefused(f"subject_token names nobody by its sub: {misfit}") from None
 
     @staticmethod
     def _decoded(token: str, keys: KeySet) -> dict[str, Any]:

@@ -97,10 +97,12 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
         terms = must_be_open(state)
         row = read_cells(given.cells(), rules_of(terms))
         region = row.region if isinstance(row, SignUp) else given.region
-        call.permit(await to_sign_up(call, state, row.external_id, region))
+        relations = await to_sign_up(call, state, row.external_id, region)
+        call.permit(relations)
         if isinstance(row, RefusedRow):
             raise SignUpRefused(row.problems)
-        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now)
+        for_oneself = relations == {Relation.ANYONE}
+        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now, for_oneself=for_oneself)
         settled, subjects = await settle_people(desk, [row])
         if settled.refused:
             raise SignUpRefused(settled.refused[0].problems)

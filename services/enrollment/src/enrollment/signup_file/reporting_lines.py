@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from enrollment.signup_file.cells import quoted
+from enrollment.signup_file.cells import Misfit, quoted
 from enrollment.signup_file.heading import Problem
 from enrollment.signup_file.sign_ups import RefusedRow, SignUp
 
@@ -25,31 +25,37 @@ class Settled(Generic[K]):
     """External id of an accepted row → its managers, nearest first."""
 
 
-def settle(rows: Iterable[SignUp | RefusedRow], key_of: Mapping[str, K], known: Mapping[K, K]) -> Settled[K]:
+def settle(
+    rows: Iterable[SignUp | RefusedRow],
+    key_of: Mapping[str, K],
+    known: Mapping[K, K],
+    *,
+    known_stays: bool = False,
+) -> Settled[K]:
     """Follow everybody's managers to the top, through the file and through who is known already.
 
     `key_of` tells people apart by external id: all of the file's and the managers that are known. A bad row still says
-    who its person reports to, since a gap would let a reporting line be matched; nothing of it is kept.
+    who its person reports to, since a gap would let a reporting line be matched; nothing of it is kept. With
+    `known_stays`, a row cannot change a manager that is known: nobody steps out of their own reporting line.
     """
     accepted: dict[K, SignUp] = {}
     refused: list[RefusedRow] = []
     manager_of = dict(known)
     line_of: dict[K, tuple[int, str]] = {}
     for row in rows:
-        if isinstance(row, SignUp) and row.manager_id is not None and row.manager_id not in key_of:
-            message = (
-                f"Nobody has the external_id {quoted(row.manager_id)}, in this file or before. "
-                "Correct it, or add the manager's row."
-            )
-            refused.append(RefusedRow(row.line, (Problem(row.line, "manager_id", message),)))
-            continue
-        if isinstance(row, SignUp):
+        if isinstance(row, RefusedRow):
+            refused.append(row)
+            manager = key_of.get(row.manager_id) if row.manager_id is not None else None
+        else:
+            try:
+                manager = _manager(row, key_of, known if known_stays else {})
+            except Misfit as misfit:
+                refused.append(_refused(row, str(misfit)))
+                continue
             accepted[key_of[row.external_id]] = row
             manager_of.pop(key_of[row.external_id], None)
-        else:
-            refused.append(row)
-        if row.external_id is not None and row.manager_id is not None and row.manager_id in key_of:
-            manager_of[key_of[row.external_id]] = key_of[row.manager_id]
+        if row.external_id is not None and manager is not None:
+            manager_of[key_of[row.external_id]] = manager
             line_of[key_of[row.external_id]] = (row.line, row.external_id)
     refused += _without_circles(accepted, manager_of, known, line_of)
     chains = {}
@@ -57,11 +63,32 @@ def settle(rows: Iterable[SignUp | RefusedRow], key_of: Mapping[str, K], known: 
         chain = chain_above(key, manager_of)
         if len(chain) > MOST_LEVELS:
             message = f"More than {MOST_LEVELS} managers stand above this person. Check manager_id from here up."
-            refused.append(RefusedRow(row.line, (Problem(row.line, "manager_id", message),)))
+            refused.append(_refused(row, message))
             del accepted[key]
         else:
             chains[row.external_id] = chain
     return Settled(tuple(accepted.values()), tuple(sorted(refused, key=lambda row: row.line)), chains)
+
+
+def _manager(row: SignUp, key_of: Mapping[str, K], staying: Mapping[K, K]) -> K | None:
+    """Raises Misfit."""
+    stays = staying.get(key_of[row.external_id])
+    if row.manager_id is None:
+        return stays
+    if row.manager_id not in key_of:
+        raise Misfit(
+            f"Nobody has the external_id {quoted(row.manager_id)}, in this file or before. "
+            "Correct it, or add the manager's row."
+        )
+    if stays is not None and stays != key_of[row.manager_id]:
+        raise Misfit(
+            "Another manager is known of this person. Leave manager_id out, or ask a coordinator to change it."
+        )
+    return key_of[row.manager_id]
+
+
+def _refused(row: SignUp, message: str) -> RefusedRow:
+    return RefusedRow(row.line, (Problem(row.line, "manager_id", message),))
 
 
 def _without_circles(
@@ -75,8 +102,7 @@ def _without_circles(
             told = _told(circle, line_of)
             for key in circle:
                 if key in accepted:
-                    line = accepted.pop(key).line
-                    refused.append(RefusedRow(line, (Problem(line, "manager_id", told),)))
+                    refused.append(_refused(accepted.pop(key), told))
                 if key in given and key in known:
                     manager_of[key] = known[key]
                 else:
