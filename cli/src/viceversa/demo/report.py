@@ -36,6 +36,7 @@ class Theatre:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=console,
+            refresh_per_second=5,
             transient=True,
             disable=not console.is_terminal,
         )

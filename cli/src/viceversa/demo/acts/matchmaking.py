@@ -1,5 +1,6 @@
 """A round is run, reviewed and published; mentors answer first, then mentees; two who said yes are a pair."""
 
+from functools import partial
 from typing import Any
 
 from viceversa.demo.client import Refused, for_each
@@ -17,7 +18,7 @@ async def run_round(stage: Stage) -> str:
     )
     path = f"/v1/rounds/{draft.body['round']}"
     seen = (await stage.coordinator.get("matching", path)).body
-    proposals, unmatched = seen["proposals"], seen["unmatched"]
+    proposals, unmatched = sorted(seen["proposals"], key=partial(_people, stage)), seen["unmatched"]
     expect.note(
         f"the {nth} round proposes somebody, and no more than its certificate allows",
         met=bool(proposals) and seen["value"] <= seen["bound"] + 1e-6,
@@ -112,6 +113,11 @@ async def _answer(stage: Stage, proposal: dict[str, Any], role: str, *, yes: boo
     caller = stage.caller(stage.participants[proposal[role]])
     answer = {"answer": "accepted"} if yes else {"answer": "declined", "reason": "Not the right moment for me."}
     await caller.change("matching", f"/v1/proposals/{proposal['pair']}", "answer", answer)
+
+
+def _people(stage: Stage, proposal: dict[str, Any]) -> tuple[str, str]:
+    """An order that is the same in every run: ids of participants are random."""
+    return stage.participants[proposal["mentor"]].external_id, stage.participants[proposal["mentee"]].external_id
 
 
 def _nth(number: int) -> str:
