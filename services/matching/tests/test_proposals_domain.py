@@ -21,6 +21,7 @@ from matching.domain.pair import (
     State,
     pair_stream,
 )
+from matching.domain.round import round_stream
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -99,8 +100,19 @@ def test_a_decline_frees_both_and_parts_them_for_good(memory, sample, couple, pa
         memory.answer(pair, Role.MENTOR, Answer.ACCEPTED)
     memory.answer(pair, who, Answer.DECLINED)
     assert [places(memory, person) for person in couple] == [1, 1]
-    memory.publish(sample, memory.draft(sample))
+    assert memory.state(round_stream(memory.draft(sample))).proposals == {}
+
+
+@pytest.mark.usefixtures("couple")
+def test_a_draft_from_before_a_decline_does_not_bring_the_two_together_again(memory, sample):
+    first = memory.draft(sample)
+    memory.mark_published(sample, first)
+    second = memory.draft(sample)  # before the first one's proposals are out
+    memory.follow_up(first)
+    memory.answer(memory.all(PairProposed)[0].pair, Role.MENTOR, Answer.DECLINED)
+    memory.publish(sample, second)
     assert len(memory.all(PairProposed)) == 1
+    assert len(memory.all(ProposalLapsed)) == 1
 
 
 def test_the_reason_of_a_decline_is_kept_under_its_authors_key_and_of_a_yes_there_is_none(memory, pair):
@@ -183,8 +195,7 @@ def test_only_the_end_returns_the_two_and_never_to_each_other(memory, sample, co
     events = memory.run(commands.end_pair(pair, now=memory.all(EndDue)[0].due_at))
     assert [type(event) for event in events] == [PairEnded, PartnerReleased, PartnerReleased]
     assert [places(memory, who) for who in couple] == [1, 1]
-    memory.publish(sample, memory.draft(sample))
-    assert len(memory.all(PairProposed)) == 1
+    assert memory.state(round_stream(memory.draft(sample))).proposals == {}
 
 
 def test_a_pair_ends_once_however_many_asked_and_left(memory, sample, couple, pair):
