@@ -2,16 +2,22 @@
 
 It forgets everything when it ends, has 4 partitions a topic and about 5 MB a partition, and makes a topic when somebody
 first asks for it. It listens where it likes and writes that address, with its pid, into a file.
+
+Source: `src/rdkafka_mock.h` of librdkafka, which confluent-kafka brings along.
 """
 
 import argparse
+import ctypes
 import signal
 import sys
 from pathlib import Path
 
-from confluent_kafka import Producer
+from confluent_kafka import cimpl
 
 from viceversa.platform.announcement import announce
+
+_PRODUCER = 0
+_BROKERS = 1
 
 
 def main() -> None:
@@ -22,11 +28,53 @@ def main() -> None:
     # Before librdkafka starts its threads, so that they block these signals too and `sigwait` gets them.
     ending = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
-    owner = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "replaced by the mock cluster's own"})
-    (broker,) = owner.list_topics(timeout=10).brokers.values()
-    announce(address_file, f"{broker.host}:{broker.port}")
-    print(f"mock cluster listens at {broker.host}:{broker.port}", file=sys.stderr, flush=True)  # noqa: T201 - its log
+    address = start_mock_cluster()
+    announce(address_file, address)
+    sys.stderr.write(f"mock cluster listens at {address}\n")
+    sys.stderr.flush()
     signal.sigwait(ending)
+
+
+def start_mock_cluster() -> str:
+    """Start it in threads of this process, for as long as the process lives; returns its address.
+
+    confluent-kafka can start one by a setting of any client (`test.mock.num.brokers`), but not tell it to let the first
+    member of a consumer group begin at once: every group would wait for 3 s at every start.
+    """
+    library = ctypes.CDLL(cimpl.__file__)
+    new_configuration = _function(library, "rd_kafka_conf_new", ctypes.c_void_p)
+    new_client = _function(
+        library,
+        "rd_kafka_new",
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+    )
+    new_cluster = _function(library, "rd_kafka_mock_cluster_new", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+    set_rebalance_delay = _function(
+        library, "rd_kafka_mock_group_initial_rebalance_delay_ms", None, ctypes.c_void_p, ctypes.c_int32
+    )
+    bootstrap_servers = _function(library, "rd_kafka_mock_cluster_bootstraps", ctypes.c_char_p, ctypes.c_void_p)
+
+    error = ctypes.create_string_buffer(512)
+    client = new_client(_PRODUCER, new_configuration(), error, len(error))
+    if not client:
+        raise SystemExit(f"librdkafka cannot start: {error.value.decode()}")
+    cluster = new_cluster(client, _BROKERS)
+    if not cluster:
+        raise SystemExit("librdkafka cannot start its mock cluster")
+    set_rebalance_delay(cluster, 0)
+    address: bytes = bootstrap_servers(cluster)
+    return address.decode()
+
+
+def _function(library: ctypes.CDLL, name: str, result: type | None, *arguments: type) -> "ctypes._FuncPointer":
+    function = library[name]
+    function.restype = result
+    function.argtypes = arguments
+    return function
 
 
 if __name__ == "__main__":

@@ -265,6 +265,7 @@ class LocalPlatform:
 
     async def _stop(self) -> None:
         errors: list[BaseException] = []
+        self._nursery.give_up()
         if self.processes:
             self._state = State.STOPPING
             self._describe()

@@ -109,6 +109,11 @@ class Nursery:
         self._listener = asyncio.create_task(self._listen(reader))
         return self
 
+    def give_up(self) -> None:
+        """Do not wait until it has imported everything, when nothing has been started yet."""
+        if self._process is not None and self._awaited and not self._children:
+            self._process.kill()
+
     async def close(self) -> None:
         """End it; its children have been stopped before."""
         if self._writer is not None and self._process is not None and self._listener is not None:
