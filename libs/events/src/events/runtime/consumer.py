@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, SpanKind
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -22,9 +22,9 @@ from events.contracts.envelope import MalformedMessage
 from events.runtime.database import is_transient
 from events.runtime.effects import Effect, Effects, Poison, RaceLost
 from events.runtime.inbox import Inbox, Parked
+from events.runtime.message_spans import MessageSpan
 from events.runtime.messages import Message, decode, place_of
 from events.runtime.telemetry import (
-    TRACER,
     batch_span,
     consumed_messages,
     consumer_stopped,
@@ -32,7 +32,6 @@ from events.runtime.telemetry import (
     inbox_duplicates,
     process_duration,
     traceparent_of,
-    under,
     waiting_for_cause,
 )
 
@@ -206,11 +205,10 @@ class Consumer:
                         await self._inbox.park(conn, [*effect.parked, *parked])
                 except BaseException as error:
                     for span in processing:
-                        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                        span.end(error)
                     raise
-                finally:
-                    for span in processing:
-                        span.end()
+                for span in processing:
+                    span.end()
         if effect.applied:
             self.effects.applied()
         labels = {"messaging.system": "kafka", "messaging.consumer.group.name": self.group}
@@ -223,10 +221,12 @@ class Consumer:
             return effect.applied
         return effect.lost
 
-    async def _effect(self, conn: AsyncConnection, todo: Sequence[Message], processing: Sequence[Span]) -> Effect:
+    async def _effect(
+        self, conn: AsyncConnection, todo: Sequence[Message], processing: Sequence[MessageSpan]
+    ) -> Effect:
         if not todo:
             return Effect(applied=())
-        return await self.effects.apply(conn, todo, [traceparent_of(span.get_span_context()) for span in processing])
+        return await self.effects.apply(conn, todo, [traceparent_of(span.context) for span in processing])
 
     async def _new(self, conn: AsyncConnection, messages: Sequence[Message]) -> tuple[list[Message], list[Parked]]:
         """Messages to apply now, and those that must wait behind others of their key. Known ones are dropped."""
@@ -247,28 +247,27 @@ class Consumer:
             inbox_duplicates.add(duplicates, {"consumer": self.name})
         return todo, parked
 
-    def _span(self, message: Message, record: Record | None) -> Span:
+    def _span(self, message: Message, record: Record | None) -> MessageSpan:
         sender = context_of(message.received.traceparent)
         topic = message.received.event.topic()
-        attributes: dict[str, str | int] = {
-            "messaging.system": "kafka",
-            "messaging.operation.name": "process",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": topic,
-            "messaging.consumer.group.name": self.group,
-            "messaging.message.id": str(message.id),
-            "messaging.kafka.message.key": str(message.key),
-        }
-        if record is not None:
-            attributes["messaging.destination.partition.id"] = str(record.partition)
-            attributes["messaging.kafka.offset"] = record.offset
-        return TRACER.start_span(
-            f"process {topic}",
-            context=under(sender),
-            kind=SpanKind.CONSUMER,
-            links=[Link(sender)] if sender.is_valid else [],
-            attributes=attributes,
-        )
+
+        def attributes() -> dict[str, str | int]:
+            found: dict[str, str | int] = {
+                "messaging.system": "kafka",
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.destination.name": topic,
+                "messaging.consumer.group.name": self.group,
+                "messaging.message.id": str(message.id),
+                "messaging.kafka.message.key": str(message.key),
+            }
+            if record is not None:
+                found["messaging.destination.partition.id"] = str(record.partition)
+                found["messaging.kafka.offset"] = record.offset
+            return found
+
+        links = [Link(sender)] if sender.is_valid else []
+        return MessageSpan(f"process {topic}", SpanKind.CONSUMER, sender, links, attributes)
 
     def _stop(self, place: TopicPartition, record: Record, error: Exception, partitions: Partitions) -> None:
         self._failures[place] += 1

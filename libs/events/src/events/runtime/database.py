@@ -5,7 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ARRAY, URL, ColumnElement, Executable, TableValuedAlias, any_, bindparam, column, func, make_url
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    TableValuedAlias,
+    any_,
+    bindparam,
+    column,
+    func,
+    make_url,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -49,17 +61,18 @@ class HotStatement:
     Parameters and columns must be of types that asyncpg knows without SQLAlchemy's conversions.
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any]) -> None:
         compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
         self._statement = statement
         self._text = str(compiled)
-        self._names = tuple(compiled.positiontup)
+        self._names = tuple(compiled.positiontup or ())
 
     async def rows(self, conn: AsyncConnection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Run it and answer all rows."""
         sync = conn.sync_connection
         if sync is None or sync.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            return (await conn.execute(self._statement, parameters)).all()
+            result: Sequence[Sequence[Any]] = (await conn.execute(self._statement, parameters)).all()
+            return result
         driver: Any = sync.connection.driver_connection
         try:
             rows: Sequence[Sequence[Any]] = await driver.fetch(self._text, *(parameters[name] for name in self._names))

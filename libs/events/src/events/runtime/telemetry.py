@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 
+from events.runtime.message_spans import MessageTracerProvider
+
 TRACER = trace.get_tracer("events.runtime")
 METER = metrics.get_meter("events.runtime")
 
@@ -78,7 +80,7 @@ def _as_json(span: ReadableSpan, service: str) -> dict[str, object]:
 def set_up(service: str, spans: Path | None) -> TracerProvider:
     """Tracing and metrics of this process. With neither an OTLP endpoint nor a span file nothing is exported."""
     resource = Resource.create({"service.name": service})
-    provider = TracerProvider(resource=resource)
+    provider = MessageTracerProvider(resource=resource)
     if spans is not None:
         provider.add_span_processor(
             BatchSpanProcessor(SpanFile(spans, service), max_queue_size=65_536, schedule_delay_millis=200)
