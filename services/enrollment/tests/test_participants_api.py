@@ -4,6 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from events.runtime.http import encode_cursor
+
 SIGN_UP = {
     "external_id": "e-104",
     "given_name": "Ada",
@@ -170,8 +172,9 @@ async def test_a_list_shows_a_coordinator_their_regions_page_by_page(enrollment,
     everyone = (await enrollment.client.get(path, headers=enrollment.administrator)).json()
     assert (len(everyone["items"]), everyone["next"]) == (10, None)
     assert (await enrollment.client.get(path, headers=enrollment.running.token())).status_code == 404
-    bad = await enrollment.client.get(path, params={"cursor": "made-up"}, headers=emea)
-    assert (bad.status_code, bad.json()["type"]) == (400, "urn:problem-type:bad-cursor")
+    for cursor in ("made-up", encode_cursor("e-1"), encode_cursor(1), encode_cursor(page["next"] or "", "more")):
+        bad = await enrollment.client.get(path, params={"cursor": cursor}, headers=emea)
+        assert (bad.status_code, bad.json()["type"]) == (400, "urn:problem-type:bad-cursor")
 
 
 async def test_the_same_idempotency_key_signs_up_once(enrollment):

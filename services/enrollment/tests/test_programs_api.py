@@ -1,5 +1,6 @@
 """Programs over HTTP: written down, opened, closed, coordinated."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -156,6 +157,19 @@ async def test_an_administrator_is_told_what_to_do_next(enrollment):
 
     await enrollment.import_rows(created, {})
     assert await kinds() == []
+
+
+async def test_a_program_that_is_over_is_to_be_closed(enrollment):
+    program = await enrollment.program()
+    await enrollment.import_rows(program, {})
+    await enrollment.running.service.clock.turn(datetime(2027, 10, 1, tzinfo=UTC))
+    await enrollment.running.settle()
+
+    answer = await enrollment.client.get("/v1/todo", headers=enrollment.administrator)
+
+    (item,) = answer.json()["items"]
+    assert (item["kind"], item["due_at"]) == ("program.close", "2027-09-30T00:00:00Z")
+    assert item["href"] == f"/v1/programs/{program}"
 
 
 def test_every_action_of_this_service_stands_in_the_table():

@@ -120,6 +120,12 @@ def test_headings_are_read_whatever_their_case_and_spaces():
     assert isinstance(only(file_of(ROW).replace(b"external_id,given_name", b" External ID ,Given-Name")), SignUp)
 
 
+def test_empty_columns_at_the_end_do_no_harm():
+    lines = file_of(ROW).split(b"\n")
+
+    assert isinstance(only(b",,\n".join(lines[:2])), SignUp)
+
+
 def test_other_headings_are_read_by_a_mapping():
     file = file_of(ROW).replace(b"external_id,", b"Personalnummer,")
 

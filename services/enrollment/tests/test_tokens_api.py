@@ -131,7 +131,15 @@ def test_a_key_of_another_maker_that_calls_itself_eddsa_signs_too(tmp_path):
     assert jwt.encode({"alg": "Ed25519"}, {"sub": "x"}, key, algorithms=["Ed25519"])
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", '{"kty":"oct","k":"AAAA"}'])
+def key_that_signs_nothing():
+    return json.dumps(OKPKey.generate_key("X25519").as_dict(private=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "{}", '{"kty":"oct","k":"AAAA"}', key_that_signs_nothing()],
+    ids=["absent", "empty", "no key", "symmetric", "for key exchange"],
+)
 def test_a_signing_key_that_is_none_is_named_and_not_shown(tmp_path, text):
     path = tmp_path / "signing.jwk"
     if text is not None:
