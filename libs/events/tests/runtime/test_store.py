@@ -109,3 +109,19 @@ async def test_many_streams_are_loaded_in_the_order_of_their_versions(database: 
     async with database.pool.connect() as conn:
         loaded = await store.load(conn, [one, other, uuid4()])
     assert sorted((r.stream_id, r.stream_version) for r in rows) == [(r.stream_id, r.stream_version) for r in loaded]
+
+
+async def test_the_backlog_says_how_much_is_ahead_and_how_long_the_gate_has_held_it_back(database: Database):
+    async with database.pool.begin() as conn:
+        await store.append(conn, [row(uuid4(), 1), row(uuid4(), 1)])
+    async with database.pool.connect() as conn:
+        assert await store.backlog(conn, BEGINNING) == (2, 0)
+    async with database.pool.connect() as held_open:
+        await held_open.begin()
+        await store.append(held_open, [row(uuid4(), 1)])
+        async with database.pool.begin() as conn:
+            await store.append(conn, [row(uuid4(), 1)])
+        async with database.pool.connect() as conn:
+            events, held_back = await store.backlog(conn, BEGINNING)
+    assert events == 3
+    assert held_back > 0

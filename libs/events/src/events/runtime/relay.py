@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import structlog
@@ -33,8 +33,16 @@ from events.runtime.leadership import leader
 from events.runtime.message_spans import MessageSpan
 from events.runtime.private_events import Recorded
 from events.runtime.publishing import Publications
-from events.runtime.store import LogEntry
-from events.runtime.telemetry import batch_span, context_of, relay_lag, sent_messages, traceparent_of
+from events.runtime.store import LogEntry, Position
+from events.runtime.telemetry import (
+    batch_span,
+    context_of,
+    gate_age,
+    operation_duration,
+    relay_lag,
+    sent_messages,
+    traceparent_of,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +50,7 @@ _POLL = 0.1
 _PAGE = 500
 _LARGEST_BATCH = 1_000_000
 _PAUSE = 0.3
+_MEASURE_EVERY = 5.0
 _STREAMS_REMEMBERED = 50_000
 
 
@@ -90,9 +99,16 @@ class Relay:
     cursor: str = "relay"
     brake: Brake = field(default_factory=_NoBrake)
     page: int = _PAGE
+    _leads: bool = False
+    _measured: float = float("-inf")
     _producer: AIOKafkaProducer | None = None
     _hash: Callable[[bytes], int] = field(default_factory=lambda: lru_cache(_STREAMS_REMEMBERED)(murmur2))
     """Kafka's default partitioner is this hash; in Python it takes longer than all headers together."""
+
+    @property
+    def misses_broker(self) -> bool:
+        """It leads, and the broker does not answer."""
+        return self._leads and self._producer is None
 
     async def run(self) -> None:
         """Relay for ever, as leader; stands by while another leads. Cancel to stop."""
@@ -100,6 +116,7 @@ class Relay:
             while True:
                 try:
                     async with leader(self.database_url, f"{self.source} {self.cursor}") as conn:
+                        self._leads = True
                         await self._lead(conn)
                 except KafkaError as error:
                     _log.warning("relay: the broker failed; a new producer is made", error=repr(error))
@@ -108,6 +125,8 @@ class Relay:
                     if not is_transient(error):
                         raise
                     _log.warning("relay: the database failed; connecting again", error=repr(error))
+                finally:
+                    self._leads = False
                 await asyncio.sleep(_PAUSE)
         finally:
             await self.brake.close()
@@ -116,8 +135,10 @@ class Relay:
     async def _lead(self, conn: AsyncConnection) -> None:
         position = await cursors.read(conn, self.cursor)
         _log.info("relay leads", cursor=self.cursor, after=position)
+        await self._connected()
         while True:
             await self.brake.hold()
+            await self._measure(conn, position)
             entries = await store.read_log(conn, position, self.page)
             if not entries:
                 await self.wake.wait(_POLL)
@@ -128,7 +149,14 @@ class Relay:
                 position = await cursors.read(conn, self.cursor)
                 continue
             position = entries[-1].position
-            relay_lag.set(len(entries) if len(entries) == self.page else 0, {"cursor": self.cursor})
+
+    async def _measure(self, conn: AsyncConnection, position: Position) -> None:
+        if monotonic() - self._measured < _MEASURE_EVERY:
+            return
+        self._measured = monotonic()
+        behind, held_back = await store.backlog(conn, position)
+        relay_lag.set(behind, {"cursor": self.cursor})
+        gate_age.set(held_back)
 
     async def publish(self, entries: Sequence[LogEntry]) -> None:
         """Send what these entries publish, and return when the broker has all of it. Raises KafkaError."""
@@ -189,7 +217,11 @@ class Relay:
                 queue.append(producer.create_batch())
                 queue[-1].append(key=key, value=value, timestamp=None, headers=headers)
         # A partition's second batch goes only when its first has arrived, or a failure of the first would reorder them.
+        started = perf_counter()
         await asyncio.gather(*(_send_in_order(producer, place, queue) for place, queue in batches.items()))
+        operation_duration.record(
+            perf_counter() - started, {"messaging.system": "kafka", "messaging.operation.name": "send"}
+        )
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

@@ -91,6 +91,7 @@ class Service:
         self.clock: Clock = TurnableClock(self.read_pool) if settings.clock_turnable else SystemClock()
         self.consumers = self._consumers()
         self.subscription: Subscription | None = None
+        self.relaying: Relay | None = None
         self.stopping = False
 
     def application(self) -> FastAPI:
@@ -106,9 +107,8 @@ class Service:
             pool=self.read_pool,
             clock=self.clock,
         )
-        return create_application(
-            self.definition.name, edge, self.definition.routes, self.readiness, self.hints.committed
-        )
+        routes = self.definition.routes if "api" in settings.roles else _no_routes
+        return create_application(self.definition.name, edge, routes, self.readiness, self.hints.committed)
 
     def relay(self) -> Relay:
         """The outbox's reader."""
@@ -155,7 +155,8 @@ class Service:
                 await conn.execute(text("select 1"))
         except (SQLAlchemyError, OSError, TimeoutError):
             missing.append("database")
-        if self.subscription is not None and not self.subscription.started:
+        consumes = self.subscription is None or self.subscription.started
+        if not consumes or (self.relaying is not None and self.relaying.misses_broker):
             missing.append("broker")
         if self.stopping:
             missing.append("stopping")
@@ -188,6 +189,11 @@ class Service:
         return [
             Consumer(name, f"{definition.name}.{name}", self.write_pool, effects[name]) for name in definition.consumers
         ]
+
+
+def _no_routes(_: Edge) -> APIRouter:
+    """What a process without the role `api` serves beside its health."""
+    return APIRouter()
 
 
 def serve(define: Callable[[S], ServiceDefinition], settings_type: Callable[[], S]) -> None:
@@ -236,7 +242,8 @@ async def _running(service: Service) -> AsyncIterator[None]:
         await service.clock.read()
         readers.append(_start(service.clock.follow()))
     if "relay" in roles:
-        readers.append(_start(service.relay().run()))
+        service.relaying = service.relay()
+        readers.append(_start(service.relaying.run()))
     if "projector" in roles:
         readers += [_start(projector.run()) for projector in service.projectors()]
         if service.definition.due:

@@ -184,3 +184,30 @@ async def read_log(conn: AsyncConnection, after: Position, page: int) -> list[Lo
         _LOG, {"transaction_id": after.transaction_id, "sequence": after.sequence, "page": page}
     )
     return [LogEntry(Position(row[0], row[1]), StoredEvent(*row[2:])) for row in result]
+
+
+_BACKLOG = select(
+    func.count(),
+    func.coalesce(
+        func.extract(
+            "epoch",
+            func.clock_timestamp()
+            - func.min(events.c.recorded_at).filter(
+                events.c.transaction_id >= func.pg_snapshot_xmin(func.pg_current_snapshot())
+            ),
+        ),
+        0,
+    ),
+).where(
+    tuple_(events.c.transaction_id, events.c.sequence)
+    > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger))
+)
+
+
+async def backlog(conn: AsyncConnection, after: Position) -> tuple[int, float]:
+    """How many events a reader has before it, and for how many seconds the gate has held back the oldest of them.
+
+    The gate's age grows while any transaction of the cluster stays open after writing.
+    """
+    row = (await conn.execute(_BACKLOG, {"transaction_id": after.transaction_id, "sequence": after.sequence})).one()
+    return int(row[0]), float(row[1])

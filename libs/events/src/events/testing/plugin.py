@@ -4,8 +4,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from events.testing.postgres import embedded_server, fresh_database
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("viceversa", deadline=None)
+settings.load_profile("viceversa")
 
 
 @pytest.fixture(scope="session")
