@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrollment.signup_file import (
@@ -145,6 +145,7 @@ def test_who_signs_themselves_up_first_says_who_their_manager_is():
 PEOPLE = st.sampled_from("abcdef")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(PEOPLE, st.none() | PEOPLE), st.dictionaries(PEOPLE, PEOPLE), st.sets(PEOPLE))
 def test_every_row_is_settled_once_and_nobody_stands_above_themselves(given_managers, known, bad):
     before = {person: manager for person, manager in known.items() if person < manager}
@@ -165,6 +166,7 @@ def test_every_row_is_settled_once_and_nobody_stands_above_themselves(given_mana
         assert chain[:1] == ((accepted.manager_id,) if accepted.manager_id else ())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(PEOPLE, PEOPLE))
 def test_without_circles_every_way_up_ends(manager_of):
     on_a_circle = {person for circle in circles(manager_of) for person in circle}
