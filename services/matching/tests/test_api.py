@@ -1,5 +1,6 @@
 """The whole of matching over HTTP on a real PostgreSQL: from sign-ups to pairs, and back to the pool."""
 
+import asyncio
 import base64
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -223,6 +224,57 @@ async def test_a_mentor_may_offer_places_to_several(program):
     assert len(waiting) == len(mentees)
 
 
+async def test_of_many_answers_at_once_each_counts_once_and_places_hold(program):
+    mentor = await program.join(Role.MENTOR, capacity=3)
+    mentees = [await program.join(Role.MENTEE) for _ in range(3)]
+    await program.publish(await program.run_round())
+
+    async def accept_all(participants):
+        waiting = [
+            (participant, item)
+            for participant in participants
+            for item in (await program.get("/v1/me/proposals", participant)).json()["items"]
+        ]
+        answered = await asyncio.gather(
+            *(
+                program.call(
+                    "POST",
+                    f"/v1/proposals/{item['pair']}/answer",
+                    participant,
+                    expected=f'"{item["version"]}"',
+                    json={"answer": "accepted"},
+                )
+                for participant, item in waiting * 3
+            )
+        )
+        await program.service.settle()
+        return sorted(each.status_code for each in answered)
+
+    assert await accept_all([mentor]) == [200] * 3 + [412] * 6
+    assert await accept_all(mentees) == [200] * 3 + [412] * 6
+    assert len((await program.get("/v1/me/pairs", mentor)).json()["items"]) == 3
+    assert await program.pool() == {"mentors": 1, "mentees": 3, "waiting": 0, "paired": 4}
+
+
+async def test_an_answer_and_a_departure_at_once_leave_nobody_held(program, couple):
+    mentor, mentee = couple
+    await program.publish(await program.run_round())
+    await program.answer(mentor, "accepted")
+    [waiting] = (await program.get("/v1/me/proposals", mentee)).json()["items"]
+    answered, _ = await asyncio.gather(
+        program.call(
+            "POST",
+            f"/v1/proposals/{waiting['pair']}/answer",
+            mentee,
+            expected=f'"{waiting["version"]}"',
+            json={"answer": "accepted"},
+        ),
+        program.service.deliver(program.sample.withdrawn(mentor)),
+    )
+    assert answered.status_code in {200, 412}
+    assert await program.pool() == {"mentors": 0, "mentees": 1, "waiting": 1, "paired": 0}
+
+
 async def test_what_a_mentor_declined_does_not_exist_for_the_mentee(program, couple):
     mentor, mentee = couple
     await program.publish(await program.run_round())
@@ -389,6 +441,7 @@ async def test_profile_identity_and_reason_are_stored_sealed(program):
     await program.answer(mentor, "declined", reason="canary-reason")
     async with program.service.service.read_pool.connect() as conn:
         tables = ["events", "candidates", "pairs", "rounds", "missed", "endings"]
-        dump = "".join(str((await conn.exec_driver_sql(f"select * from {table}")).all()) for table in tables)
-    assert str(mentor) in dump
-    assert "canary" not in dump
+        dump = [await conn.exec_driver_sql(f"select row_to_json(r)::text from {table} r") for table in tables]
+        text = "".join(row for result in dump for row in result.scalars())
+    assert str(mentor) in text
+    assert "canary" not in text
