@@ -17,7 +17,7 @@ import httpx
 from viceversa.demo.expectations import until
 
 SERVICES = ("enrollment", "matching", "sessions", "feedback")
-AT_ONCE = 32
+AT_ONCE = 16
 """Requests in flight; more only queue, on the two cores that everything shares."""
 PAUSE_S = 0.05
 """Before a request is repeated; it doubles."""

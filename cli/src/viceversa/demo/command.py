@@ -27,7 +27,7 @@ def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the platform running afterwards, until Ctrl-C.")] = False,
     people: Annotated[int, typer.Option(min=24, max=50_000, help="How many people sign up.")] = 240,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same people and the same choices.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same enterprise.")] = 7,
     kafka: Annotated[
         str | None,
         typer.Option(help="host:port of a Kafka to use instead of the broker in memory.", metavar="HOST:PORT"),

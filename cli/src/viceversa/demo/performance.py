@@ -70,10 +70,13 @@ async def _stage(
     surroundings: Surroundings, enterprise: Sequence[Person], wishes: Wishes, progress: Progress
 ) -> AsyncIterator[Stage]:
     """The subscriber listens before the first command, so that nothing is told without it."""
-    limits = httpx.Limits(max_connections=2 * AT_ONCE, max_keepalive_connections=2 * AT_ONCE)
+    # A pool looks at all its connections at every request: one for each host is much cheaper than one for all.
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    hosts = (*surroundings.urls.values(), surroundings.identity_provider)
+    mounts = {host: httpx.AsyncHTTPTransport(limits=limits) for host in hosts}
     async with (
         Subscriber(surroundings.kafka) as subscriber,
-        httpx.AsyncClient(limits=limits, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http,
+        httpx.AsyncClient(mounts=mounts, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as http,
     ):
         platform = Platform(surroundings.urls, surroundings.identity_provider, http)
         operator = platform.caller("ops-1", "operator")
