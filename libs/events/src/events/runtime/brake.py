@@ -70,27 +70,31 @@ class CommittedOffsets:
         return None
 
     async def _is_behind(self, group: str) -> bool:
-        topics = self._topics_of[group]
-        consumer = self._consumers.get(group)
-        if consumer is None:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers, group_id=group, enable_auto_commit=False
-            )
-            self._consumers[group] = consumer
-            await consumer.start()
-            # aiokafka knows the partitions of a topic once one of them is assigned and was asked for.
-            first = [TopicPartition(topic, 0) for topic in topics]
-            consumer.assign(first)
-            await consumer.end_offsets(first)
-        places = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-        if consumer.assignment() != set(places):
-            consumer.assign(places)
+        consumer = self._consumers.get(group) or await self._connected(group)
+        places = sorted(consumer.assignment())
         ends = await consumer.end_offsets(places)
         for place in places:
             if ends[place] - (await consumer.committed(place) or 0) > self._furthest:
                 return True
         return False
+
+    async def _connected(self, group: str) -> AIOKafkaConsumer:
+        places = await self._partitions(self._topics_of[group])
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, group_id=group, enable_auto_commit=False)
+        self._consumers[group] = consumer
+        await consumer.start()
+        # Once: aiokafka's coordinator fails an assertion when an assignment changes under it.
+        consumer.assign(places)
+        return consumer
+
+    async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """All partitions; aiokafka knows them once one of a topic is assigned and was asked for."""
+        async with AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers) as consumer:
+            first = [TopicPartition(topic, 0) for topic in topics]
+            consumer.assign(first)
+            await consumer.end_offsets(first)
+            return [
+                TopicPartition(topic, partition)
+                for topic in topics
+                for partition in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
