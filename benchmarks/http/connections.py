@@ -44,7 +44,8 @@ class Connection(asyncio.Protocol):
     async def open(cls, url: str) -> "Connection":
         """Connect to the service at this URL."""
         parts = urlsplit(url)
-        _, connection = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(cls, parts.hostname or "127.0.0.1", parts.port or 80)
         return connection
 
     async def post(self, request: bytes) -> None:

@@ -81,10 +81,11 @@ async def _append(pool: AsyncEngine, codec: Codec, messages: int) -> None:
 
 async def _relayed(pool: AsyncEngine) -> None:
     """Return when the relay's cursor stands at the end of the log."""
-    end = select(func.max(events.c.sequence)).scalar_subquery()
-    reached = select(func.count()).select_from(cursors).where(cursors.c.sequence == end)
+    async with pool.connect() as conn:
+        end = await conn.scalar(select(func.max(events.c.sequence)))
+    reached = select(cursors.c.sequence)
     while True:
         async with pool.connect() as conn:
-            if await conn.scalar(reached):
+            if await conn.scalar(reached) == end:
                 return
         await asyncio.sleep(LOOKS)

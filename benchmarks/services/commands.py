@@ -3,17 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from events.runtime.streams import Command, Streams
-
 from benchmarks.services import domain
-from benchmarks.services.domain import BILL, METER
+from benchmarks.services.domain import BILL, METER, MeterStream
+from events.runtime.private_events import Event
+from events.runtime.streams import Command, Streams
 
 
 def take_reading(meter: UUID, unit: str, note: str, *, now: datetime, actor: UUID | None = None) -> Command:
     """Read a meter one higher than it stood."""
     stream = METER.stream(meter)
 
-    def decide(streams: Streams) -> list[tuple[domain.MeterStream, domain.Event]]:
+    def decide(streams: Streams) -> list[tuple[MeterStream, Event]]:
         state = streams[stream]
         return [(stream, event) for event in domain.take_reading(state, state.last + 1, unit, note)]
 

@@ -19,7 +19,7 @@ CONNECTIONS = 4
 """More make it slower: an append locks the table."""
 
 
-class FellBack(Exception):  # noqa: N818 - a refusal, as in our own domain
+class FellBack(Exception):
     """A meter never counts backwards."""
 
 
@@ -66,12 +66,14 @@ def in_sets(work: StoreWork) -> float:
 def by_callers(work: StoreWork) -> float:
     """Commands a second, many callers at once, a thread each."""
     application, meters = _installed(work)
+
+    def caller(number: int) -> None:
+        for meter in islice(cycle(meters[number :: work.callers]), work.commands // work.callers):
+            _read_one(application, meter)
+
     with ThreadPoolExecutor(work.callers) as callers:
-        list(callers.map(lambda meter: _read_one(application, meter), meters[: work.callers]))
-        shares = [meters[n :: work.callers] for n in range(work.callers)]
         began = time.perf_counter()
-        each = work.commands // work.callers
-        list(callers.map(lambda share: [_read_one(application, m) for m in islice(cycle(share), each)], shares))
+        list(callers.map(caller, range(work.callers)))
         return _rate(application, work, began)
 
 

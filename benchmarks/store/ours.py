@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from uuid import UUID, uuid4
 
+from benchmarks.services import commands
+from benchmarks.services.domain import METERING_EVENTS
+from benchmarks.workload import NOTE, UNIT, StoreWork
 from events.runtime import telemetry
 from events.runtime.codec import Codec
 from events.runtime.database import create_pool
@@ -16,10 +19,6 @@ from events.runtime.group_commit import GroupCommit
 from events.runtime.private_events import EventTypes
 from events.runtime.schema import metadata
 from events.runtime.streams import Command
-
-from benchmarks.services import commands
-from benchmarks.services.domain import METERING_EVENTS
-from benchmarks.workload import NOTE, UNIT, StoreWork
 
 Measured = Callable[[GroupCommit, Sequence[UUID]], Awaitable[None]]
 

@@ -28,8 +28,8 @@ SCRIPT = r"""\set stream random(1, {streams})
 select event_id, stream_id, stream_version, type, schema_version, data, metadata from events
 where stream_id = lpad(to_hex((:stream)::bigint), 32, '0')::uuid and stream_version < 3 order by stream_version;
 insert into events (event_id, stream_id, stream_version, type, schema_version, data, metadata)
-values (gen_random_uuid(), lpad(to_hex((:stream)::bigint), 32, '0')::uuid, :version, 'ReadingTaken', 1, '{data}', '{metadata}')
-on conflict do nothing;
+values (gen_random_uuid(), lpad(to_hex((:stream)::bigint), 32, '0')::uuid, :version, 'ReadingTaken', 1,
+    '{data}', '{metadata}') on conflict do nothing;
 """
 
 

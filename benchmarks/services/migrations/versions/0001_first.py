@@ -2,6 +2,7 @@
 
 from alembic import op
 from benchmarks.services.projections import metadata
+
 from events.runtime.schema import create_runtime_tables
 
 revision = "0001"
