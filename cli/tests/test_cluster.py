@@ -1,12 +1,13 @@
 """PostgreSQL's cluster, without the rest of the platform."""
 
 import os
+import stat
 import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
 
-from viceversa.platform.account import account_for_postgres
+from viceversa.platform.account import account_for_postgres, open_the_way, open_to_read
 from viceversa.platform.leftovers import Register
 from viceversa.platform.ports import Ports
 from viceversa.platform.postgres import Cluster
@@ -84,3 +85,22 @@ async def test_a_cluster_of_another_version_is_refused_with_what_to_do(cluster, 
     (folder / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(PlatformRefused, match="was made by PostgreSQL 16, this is 18"):
         await cluster.prepare()
+
+
+def test_others_may_pass_to_a_folder_that_was_closed_to_them_and_may_not_list_it(folder):
+    closed = folder / "closed"
+    (closed / "postgres").mkdir(parents=True)
+    closed.chmod(0o700)
+    assert closed in open_the_way(closed / "postgres")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o701
+    assert closed not in open_the_way(closed / "postgres")
+
+
+def test_others_may_read_and_run_what_the_owner_may_and_write_nothing(folder):
+    folder.mkdir(parents=True)
+    for name, mode in (("program", 0o700), ("text", 0o600)):
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+    open_to_read(folder)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == {"program": 0o705, "text": 0o604}

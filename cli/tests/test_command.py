@@ -43,3 +43,11 @@ def test_every_command_explains_itself(viceversa):
     result = viceversa("--help")
     assert result.exit_code == 0
     assert all(command in result.output for command in ("up", "down", "status", "demo", "topics"))
+
+
+def test_a_data_folder_that_cannot_be_one_is_refused_with_the_option_to_change(viceversa, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    result = viceversa("up", "--data", tmp_path / "file")
+    assert result.exit_code == 1
+    assert "cannot be the data folder" in result.output
+    assert "--data" in result.output

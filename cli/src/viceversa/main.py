@@ -1,6 +1,7 @@
 """The `viceversa` command line."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -18,9 +19,17 @@ from viceversa.platform.topics import create_topics
 
 P = ParamSpec("P")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse mentoring programs, event by event.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 topics = typer.Typer(no_args_is_help=True, help="The topics of a real Kafka.")
 app.add_typer(topics, name="topics")
+
+
+@app.callback()
+def viceversa() -> None:
+    """Reverse mentoring programs, event by event."""
+    # What it would write by itself is said by a refusal, or is in a process's log.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
 
 Data = Annotated[Path, typer.Option(help="Folder that keeps everything the platform knows.")]
 Kafka = Annotated[str, typer.Option(help="host:port of the Kafka to use.", metavar="HOST:PORT")]

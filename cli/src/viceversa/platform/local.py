@@ -101,7 +101,12 @@ class LocalPlatform:
         return self._infrastructure.redis
 
     async def __aenter__(self) -> Self:
-        self._folder.make()
+        try:
+            self._folder.make()
+        except OSError as error:
+            raise PlatformRefused(
+                f"{self.data} cannot be the data folder: {error.strerror}; --data names another"
+            ) from error
         await self._take_the_folder()
         try:
             try:
