@@ -39,6 +39,13 @@ def test_topics_are_not_created_where_no_kafka_answers(viceversa):
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("address", ["", "kafka", "kafka:port", "kafka:9092,", "http://kafka:9092"])
+def test_what_is_no_address_is_not_taken_for_a_kafka(viceversa, address):
+    result = viceversa("topics", "create", "--kafka", address)
+    assert result.exit_code == 1
+    assert "is no address of a Kafka; give host:port" in result.output
+
+
 def test_every_command_explains_itself(viceversa):
     result = viceversa("--help")
     assert result.exit_code == 0

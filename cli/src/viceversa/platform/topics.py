@@ -1,5 +1,6 @@
 """The topics of Kafka: two a producing service, as the contracts say who may hear what."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from events.contracts.registry import Audience, all_event_types
 from viceversa.platform.refusal import PlatformRefused
 
 PARTITIONS = 12
+_ADDRESSES = re.compile(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")
 _DAY = 24 * 3600 * 1000
 _RETENTION = {Audience.PUBLIC: 30 * _DAY, Audience.RESTRICTED: 7 * _DAY}
 
@@ -41,6 +43,8 @@ async def create_topics(kafka: str, *, replication_factor: int = 1) -> list[str]
     Raises:
         PlatformRefused: no Kafka answers there, it refuses, or a topic exists with another number of partitions.
     """
+    if not _ADDRESSES.fullmatch(kafka):
+        raise PlatformRefused(f"{kafka!r} is no address of a Kafka; give host:port, or several with commas between")
     wanted = topics_of_contracts()
     async with _admin(kafka) as admin:
         existing = set(await admin.list_topics())
