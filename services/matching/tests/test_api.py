@@ -383,7 +383,7 @@ async def test_an_end_has_no_cause_and_a_trace_of_its_own(program, couple, pair)
     await program.service.service.clock.turn(next_full_hour(program.service.service.clock.now()))
     await program.service.settle()
     async with program.service.service.read_pool.connect() as conn:
-        rows = await store.load(conn, [commands.pair.domain.pair_stream(pair).id])
+        rows = await store.load(conn, [UUID(pair)])
     recorded = await program.service.service.codec.recorded(rows)
     ended = recorded[-1]
     assert ended.event.type == "PairEnded"

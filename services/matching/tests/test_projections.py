@@ -17,6 +17,7 @@ from events.runtime.migrations import upgrade
 from matching import clock, commands, queries
 from matching.domain.ending import EndDue
 from matching.domain.pair import PairProposed
+from matching.domain.round import round_stream
 from matching.projections import FROM_STORE, metadata
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -62,7 +63,7 @@ def history(memory, sample, joining):
     memory.run(commands.end_pair(proposed[0].pair, now=memory.all(EndDue)[0].due_at))
     memory.hear(sample.withdrawn(proposed[3].mentee))
     discarded = memory.draft(sample)
-    expected = memory.version(commands.round.domain.round_stream(discarded))
+    expected = memory.version(round_stream(discarded))
     memory.run(commands.discard(discarded, program_id=sample.program, now=NOON, actor=uuid4(), expected=expected))
     memory.draft(sample)
     return memory
