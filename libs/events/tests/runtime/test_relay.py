@@ -46,6 +46,7 @@ def relay(database: Database, kafka: str, **more) -> Relay:
         source="/test",
         schema_base="http://test/v1/schemas",
         wake=Hints(None, "").reader(),
+        poll=0.05,
         **more,
     )
 

@@ -8,7 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
@@ -40,6 +40,7 @@ _log = structlog.get_logger(__name__)
 _TRIES_OF_ONE = 3
 _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 30.0
+_LOOK_EVERY = 5.0
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
 
@@ -81,6 +82,9 @@ class Consumer:
         """Partitions that stand at a poison message, and why."""
         self._pool = pool
         self._inbox = Inbox(name)
+        self._may_wait = True
+        self._parkings = 0
+        self._look_again = 0.0
         self._failures: dict[TopicPartition, int] = defaultdict(int)
         self._resuming: dict[TopicPartition, asyncio.TimerHandle] = {}
 
@@ -99,12 +103,18 @@ class Consumer:
             self._went_on(place)
 
     async def release(self) -> None:
-        """Apply messages whose cause has arrived."""
+        """Apply messages whose cause has arrived. Looks seldom while nothing is known to wait."""
+        if not self._may_wait and monotonic() < self._look_again:
+            return
+        self._look_again = monotonic() + _LOOK_EVERY
         while True:
+            before = self._parkings
             async with self._pool.connect() as conn:
                 messages = await self._inbox.released(conn)
-            if not messages:
-                return
+                if not messages:
+                    # What was parked meanwhile may have been committed after this look.
+                    self._may_wait = bool(await self._inbox.waiting_keys(conn)) or self._parkings != before
+                    return
             try:
                 if not await self._transaction(messages, released=True):
                     return
@@ -211,6 +221,9 @@ class Consumer:
                     span.end()
         if effect.applied:
             self.effects.applied()
+        if effect.parked or parked:
+            self._parkings += 1
+            self._may_wait = True
         labels = {"messaging.system": "kafka", "messaging.consumer.group.name": self.group}
         consumed_messages.add(len(effect.applied), labels)
         process_duration.record(perf_counter() - started, labels)

@@ -19,7 +19,7 @@ from events.runtime.telemetry import batch_span
 
 _log = structlog.get_logger(__name__)
 
-_EVERY = 0.2
+_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ from events.runtime.telemetry import (
 
 _log = structlog.get_logger(__name__)
 
-_POLL = 0.1
+_POLL = 1.0
 _PAGE = 500
 _LARGEST_BATCH = 1_000_000
 _PAUSE = 0.3
@@ -99,6 +99,8 @@ class Relay:
     cursor: str = "relay"
     brake: Brake = field(default_factory=_NoBrake)
     page: int = _PAGE
+    poll: float = _POLL
+    """Seconds after which it looks although nothing woke it."""
     _leads: bool = False
     _measured: float = float("-inf")
     _producer: AIOKafkaProducer | None = None
@@ -141,7 +143,7 @@ class Relay:
             await self._measure(conn, position)
             entries = await store.read_log(conn, position, self.page)
             if not entries:
-                await self.wake.wait(_POLL)
+                await self.wake.wait(self.poll)
                 continue
             await self.publish(entries)
             if not await cursors.move(conn, self.cursor, position, entries[-1].position):

@@ -237,6 +237,8 @@ async def _running(service: Service) -> AsyncIterator[None]:
     """The process's roles. They stop in the order in which work flows: requests, consumers, commands, then readers."""
     roles = service.settings.roles
     readers: list[asyncio.Task[None]] = [_start(service.hints.listen())]
+    if "relay" in roles or "projector" in roles:
+        readers.append(_start(service.hints.watch(service.read_pool)))
     consuming: list[asyncio.Task[None]] = []
     if isinstance(service.clock, TurnableClock):
         await service.clock.read()

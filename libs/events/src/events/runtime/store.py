@@ -186,6 +186,20 @@ async def read_log(conn: AsyncConnection, after: Position, page: int) -> list[Lo
     return [LogEntry(Position(row[0], row[1]), StoredEvent(*row[2:])) for row in result]
 
 
+_NEWEST = HotStatement(
+    select(events.c.transaction_id, events.c.sequence)
+    .where(events.c.transaction_id < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+    .order_by(events.c.transaction_id.desc(), events.c.sequence.desc())
+    .limit(1)
+)
+
+
+async def newest(conn: AsyncConnection) -> Position:
+    """The last entry that readers may see now."""
+    rows = await _NEWEST.rows(conn, {})
+    return Position(*rows[0]) if rows else BEGINNING
+
+
 _BACKLOG = select(
     func.count(),
     func.coalesce(

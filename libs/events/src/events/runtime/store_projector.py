@@ -14,7 +14,7 @@ from events.runtime.projecting import StoreProjection
 
 _log = structlog.get_logger(__name__)
 
-_POLL = 0.1
+_POLL = 1.0
 _PAGE = 500
 _PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
