@@ -21,6 +21,7 @@ _LONGEST_PAUSE = 10.0
 _HEALTHY_AFTER = 30.0
 _TRIES_TO_START = 3
 _LOG_LINES = 15
+_LOG_WIDTH = 400
 
 
 class State(StrEnum):
@@ -210,7 +211,12 @@ class Process:
 
     def _log_end(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-_LOG_LINES:])
+        return "\n".join(_shortened(line) for line in lines[-_LOG_LINES:])
+
+
+def _shortened(line: str) -> str:
+    """A traceback in one line of JSON says what it is at its beginning and why at its end."""
+    return line if len(line) <= _LOG_WIDTH else f"{line[: _LOG_WIDTH // 2]} … {line[-_LOG_WIDTH // 2 :]}"
 
 
 def _kill(child: Child) -> None:
