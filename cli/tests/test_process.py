@@ -103,7 +103,7 @@ async def test_one_that_never_starts_is_refused_with_its_exit_code_and_the_end_o
 async def test_a_long_line_of_its_log_is_told_by_its_beginning_and_its_end(tmp_path):
     source = "raise SystemExit('beginning ' + 'x' * 10_000 + ' end')"
     async with kept(tmp_path, source, ready=never) as process:
-        with pytest.raises(PlatformRefused, match="beginning x+ … x+ end") as refusal:
+        with pytest.raises(PlatformRefused, match=r"beginning x+ … x+ end") as refusal:
             await process.run_until_ready()
     assert len(str(refusal.value)) < 3_000
 
