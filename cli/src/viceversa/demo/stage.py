@@ -29,11 +29,10 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A meeting that a pair has planned. `version` is that of the engagement when it was planned."""
+    """A meeting that a pair has planned."""
 
     session: str
     starts_at: datetime
-    version: int | None
 
 
 @dataclass(slots=True)
@@ -50,6 +49,8 @@ class Pair:
     """What they have planned, or planned last."""
     met: bool = False
     """In the last month."""
+    version: int | None = None
+    """Of the engagement, as the mentor last heard; None when the mentee may have changed it since."""
 
 
 @dataclass(frozen=True, slots=True)

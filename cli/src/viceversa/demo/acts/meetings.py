@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from viceversa.demo.client import for_each, now, turn_clock
+from viceversa.demo.client import Reply, for_each, now, turn_clock
 from viceversa.demo.stage import Appointment, Pair, Stage
 
 CADENCE = timedelta(days=30)
@@ -52,13 +52,9 @@ async def plan(stage: Stage, pair: Pair) -> None:
     of_the_mentee = [each.id for each in stage.active_pairs() if each.mentee == pair.mentee]
     day = stage.now + _LEAD + timedelta(days=of_the_mentee.index(pair.id))
     starts_at = day.replace(hour=15, minute=0, second=0, microsecond=0)
-    planned = await stage.caller(pair.mentor).change(
-        "sessions",
-        f"/v1/engagements/{pair.id}",
-        "sessions",
-        {"starts_at": starts_at.isoformat(), "minutes": _MINUTES},
-    )
-    pair.appointment = Appointment(planned.body["session"], starts_at, planned.version)
+    meeting = {"starts_at": starts_at.isoformat(), "minutes": _MINUTES}
+    planned = await _by_the_mentor(stage, pair, "sessions", meeting)
+    pair.appointment = Appointment(planned.body["session"], starts_at)
     pair.met = False
 
 
@@ -99,17 +95,27 @@ async def _cancel(stage: Stage, pair: Pair) -> None:
     path = f"sessions/{appointment_of(pair).session}/cancel"
     reason = {"reason": "A board meeting moved."}
     await stage.caller(pair.mentee).change("sessions", f"/v1/engagements/{pair.id}", path, reason)
+    pair.version = None
 
 
 async def _log(stage: Stage, pair: Pair) -> None:
-    """The mentor's calendar still has the ETag from the planning: nobody has touched the engagement since."""
     planned = appointment_of(pair)
     held = {
         "held_at": planned.starts_at.isoformat(),
         "minutes": _MINUTES,
         "taught": {"mentor": ["tableau"], "mentee": ["leadership"]},
     }
-    path = f"/v1/engagements/{pair.id}/sessions/{planned.session}/log"
-    await stage.caller(pair.mentor).post("sessions", path, held, if_match=planned.version)
+    await _by_the_mentor(stage, pair, f"sessions/{planned.session}/log", held)
     pair.sessions += 1
     pair.met = True
+
+
+async def _by_the_mentor(stage: Stage, pair: Pair, action: str, body: object) -> Reply:
+    """With the ETag of the mentor's last change, as long as the mentee has changed nothing in between."""
+    path, mentor = f"/v1/engagements/{pair.id}", stage.caller(pair.mentor)
+    if pair.version is None:
+        reply = await mentor.change("sessions", path, action, body)
+    else:
+        reply = await mentor.post("sessions", f"{path}/{action}", body, if_match=pair.version)
+    pair.version = reply.version
+    return reply
