@@ -78,8 +78,12 @@ async def program(apis: Apis) -> Program:
     return await open_program(apis)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker takes all tests of the platform: they share its processes, and sometimes kill them."""
+    """One worker takes all tests of the platform: they share its processes, and sometimes kill them.
+
+    First, because pytest-xdist reads the groups in this hook too.
+    """
     for item in items:
-        if "platform" in getattr(item, "fixturenames", ()):
+        if "platform_of_worker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("platform"))
