@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from events.contracts.kinds import Role
-from events.runtime.codec import LARGEST_EVENT, check_size
+from events.runtime.codec import LARGEST_EVENT, json_of
 from events.runtime.refusals import NotFound
 from matching import commands
 from matching.domain.program import ProgramNotOpen, RoundInWork, UnknownRegion, check_may_run, program_stream
@@ -173,7 +173,7 @@ def test_a_big_round_is_split_into_events_that_the_broker_takes():
     made = big_draft(3 * PART + 1)
     events = draft(uuid4(), uuid4(), 1, made)
     for event in events:
-        check_size(event)
+        json_of(event)
         assert len(event.model_dump_json().encode()) < LARGEST_EVENT / 2
     assert sum(isinstance(event, ProposalsDrafted) for event in events) == 4
     state = round_stream(uuid4()).category.initial

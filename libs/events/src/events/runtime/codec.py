@@ -1,6 +1,5 @@
 """Between events as the domain knows them and rows as the store holds them: JSON, metadata, personal fields sealed."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -60,44 +59,47 @@ class Codec:
         """The same with what the store knows beside the event."""
         return [_recorded(row, event) for row, event in zip(rows, await self.read(rows), strict=True)]
 
-    async def sealed(self, events: Sequence[tuple[UUID, Event]]) -> list[str]:
-        """JSON of (event id, event), personal fields sealed; keys of subjects that have none yet are made."""
+    async def sealed(self, rows: Sequence[tuple[StoredEvent, Event]]) -> tuple[StoredEvent, ...]:
+        """The rows with personal fields sealed; keys of subjects that have none yet are made."""
         owners = {
             getattr(event, owner)
-            for _, event in events
+            for _, event in rows
             for field, owner in event.personal.items()
             if getattr(event, field) is not None
         }
-        keys = await self._keyring.ensure(owners) if owners else {}
-        return [_sealed(event_id, event, keys) for event_id, event in events]
+        if not owners:
+            return tuple(row for row, _ in rows)
+        keys = await self._keyring.ensure(owners)
+        return tuple(
+            row._replace(data=_sealed(row.event_id, event, keys)) if event.personal else row for row, event in rows
+        )
 
 
-def check_size(event: Event) -> None:
-    """Raises EventTooLarge or NulCharacter for an event that the store or the broker would not take."""
+def json_of(event: Event) -> str:
+    """Its JSON. Raises EventTooLarge or NulCharacter where the store or the broker would not take it."""
     text = event.model_dump_json()
     if len(text) > LARGEST_EVENT:
         raise EventTooLarge
     if "\\u0000" in text and _NUL.search(text):
         raise NulCharacter
+    return text
 
 
 def metadata_of(command: Command, traceparent: str | None) -> str:
     """Metadata of all events of one command."""
-    fields: dict[str, str] = {"at": command.at.isoformat()}
-    if command.correlation is not None:
-        fields["correlation"] = str(command.correlation)
-    if command.causation is not None:
-        fields["causation"] = str(command.causation)
-    if command.actor is not None:
-        fields["actor"] = str(command.actor)
-    if traceparent is not None:
-        fields["traceparent"] = traceparent
-    return json.dumps(fields)
+    fields = {
+        "at": command.at.isoformat(),
+        "correlation": command.correlation,
+        "causation": command.causation,
+        "actor": command.actor,
+        "traceparent": traceparent,
+    }
+    return to_json(fields, exclude_none=True).decode()
 
 
-def row_of(stream_id: UUID, version: int, event: Event, metadata: str) -> StoredEvent:
-    """A row whose data is still to be sealed."""
-    return StoredEvent(uuid4(), stream_id, version, event.type, event.schema_version, "", metadata)
+def row_of(stream_id: UUID, version: int, event: Event, data: str, metadata: str) -> StoredEvent:
+    """A row, personal fields still to be sealed."""
+    return StoredEvent(uuid4(), stream_id, version, event.type, event.schema_version, data, metadata)
 
 
 def _opened(
@@ -112,8 +114,6 @@ def _opened(
 
 
 def _sealed(event_id: UUID, event: Event, keys: Mapping[UUID, bytes]) -> str:
-    if not event.personal:
-        return event.model_dump_json()
     data = event.model_dump(mode="json")
     for field, owner in event.personal.items():
         if data[field] is not None:

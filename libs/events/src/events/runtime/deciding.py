@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.runtime import store
-from events.runtime.codec import Codec, check_size, metadata_of, row_of
+from events.runtime.codec import Codec, json_of, metadata_of, row_of
 from events.runtime.private_events import Event
 from events.runtime.refusals import NotFound, VersionConflict
 from events.runtime.store import StoredEvent
@@ -71,11 +71,10 @@ async def decide(
         try:
             _check(command, streams)
             new = list(command.decide(streams))
-            for _, event in new:
-                check_size(event)
-            metadata = metadata_of(command, traceparent)
+            metadata = metadata_of(command, traceparent) if new else ""
             decided += [
-                (row_of(stream.id, streams.fold(stream, event), event, metadata), event) for stream, event in new
+                (row_of(stream.id, streams.fold(stream, event), event, json_of(event), metadata), event)
+                for stream, event in new
             ]
         except Exception as error:  # noqa: BLE001 - whatever one command raises is its own outcome, never its neighbours'
             for stream, version, state in before:
@@ -88,8 +87,7 @@ async def decide(
                 events=tuple((stream.id, event) for stream, event in new),
             )
         )
-    sealed = await codec.sealed([(row.event_id, event) for row, event in decided])
-    rows = tuple(row._replace(data=data) for (row, _), data in zip(decided, sealed, strict=True))
+    rows = await codec.sealed(decided)
     appended = tuple(
         frozenset() if isinstance(outcome, Exception) else frozenset(stream_id for stream_id, _ in outcome.events)
         for outcome in outcomes

@@ -42,32 +42,32 @@ class Streams:
     """Folded streams in memory. What a decision appends is folded at once, so the next one in the set sees it."""
 
     def __init__(self) -> None:
-        self._folded: dict[UUID, _Folded] = {}
+        self._folded: dict[int, _Folded] = {}  # by the id's integer: a UUID hashes in Python, ten times a command
 
     def __contains__(self, stream: Stream[Any]) -> bool:
-        return stream.id in self._folded
+        return stream.id.int in self._folded
 
     def __getitem__(self, stream: Stream[S]) -> S:
         """State of the stream; the category's initial state when it has no event."""
-        folded = self._folded[stream.id]
+        folded = self._folded[stream.id.int]
         state: S = stream.category.initial if folded.version == 0 else folded.state
         return state
 
     def version(self, stream: Stream[Any]) -> int:
         """Number of events in the stream."""
-        return self._folded[stream.id].version
+        return self._folded[stream.id.int].version
 
     def exists(self, stream: Stream[Any]) -> bool:
         """Whether the stream has any event."""
-        return self._folded[stream.id].version > 0
+        return self._folded[stream.id.int].version > 0
 
     def restore(self, stream: Stream[Any], version: int, state: Any) -> None:  # noqa: ANN401 - state is the category's
         """Put a loaded fold in place."""
-        self._folded[stream.id] = _Folded(version, state)
+        self._folded[stream.id.int] = _Folded(version, state)
 
     def fold(self, stream: Stream[Any], event: Event) -> int:
         """Apply one event and answer the stream's new version."""
-        folded = self._folded[stream.id]
+        folded = self._folded[stream.id.int]
         state = stream.category.initial if folded.version == 0 else folded.state
         folded.state = stream.category.evolve(state, event)
         folded.version += 1
@@ -75,7 +75,7 @@ class Streams:
 
     def snapshot(self, streams: Iterable[Stream[Any]]) -> "list[tuple[Stream[Any], int, Any]]":
         """Folds to return to if a decision over these streams is refused half-way."""
-        return [(s, self._folded[s.id].version, self._folded[s.id].state) for s in streams]
+        return [(s, self._folded[s.id.int].version, self._folded[s.id.int].state) for s in streams]
 
 
 Appends = Iterable[tuple[Stream[Any], Event]]
