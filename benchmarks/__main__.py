@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.consuming import figures as consuming
-from benchmarks.figures import Figure, Say, keep, quiet, show
+from benchmarks.figures import Figure, Say, keep, settle, show
 from benchmarks.http import figures as http
 from benchmarks.latency import figures as latency
 from benchmarks.relay import figures as relay
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--repetitions", type=int, default=5, help="of each contestant; the median counts")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are kept")
     chosen = parser.parse_args(arguments)
-    quiet()
+    settle()
     console = Console()
     began = time.monotonic()
     figures: list[Figure] = []

@@ -1,5 +1,6 @@
 """Figures: medians of interleaved repetitions, each a ratio against a peer, with the floor that must hold."""
 
+import gc
 import json
 import logging
 import statistics
@@ -87,12 +88,15 @@ def interleaved(contestants: Mapping[str, Callable[[], float]], repetitions: int
 
 def isolated(measure: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run one measurement in a fresh process, so that nobody inherits another's garbage or warmth."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=quiet) as process:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=settle) as process:
         return process.submit(measure, *args, **kwargs).result()
 
 
-def quiet() -> None:
-    """Log what a service in production would log."""
+def settle() -> None:
+    """Log and collect garbage as the process of a service does, whoever is measured."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 

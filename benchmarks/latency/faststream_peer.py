@@ -14,7 +14,7 @@ from faststream.kafka.opentelemetry import KafkaTelemetryMiddleware
 
 from benchmarks.consuming.faststream_peer import consuming, project
 from benchmarks.consuming.inbox import create_tables
-from benchmarks.figures import quiet
+from benchmarks.figures import settle
 from benchmarks.latency.arrivals import listening
 from benchmarks.latency.pace import Percentiles, steadily
 from benchmarks.services.contracts import MeterRead
@@ -60,7 +60,7 @@ async def _percentiles(work: LogWork, seconds: float) -> Percentiles:
 
 
 def _subscribe(work: LogWork, ready: Event) -> None:
-    quiet()
+    settle()
     asyncio.run(_consume(work, ready))
 
 

@@ -14,8 +14,6 @@ import asyncpg
 
 from benchmarks.workload import StoreWork
 
-SECONDS = 4
-
 STREAMS = """
 insert into events (event_id, stream_id, stream_version, type, schema_version, data, metadata)
 select gen_random_uuid(), lpad(to_hex(stream), 32, '0')::uuid, version, 'ReadingTaken', 1, $1::jsonb, $2::jsonb
@@ -52,7 +50,13 @@ def _rate(work: StoreWork, clients: int) -> float:
     with TemporaryDirectory() as folder:
         script = Path(folder, "command.sql")
         script.write_text(SCRIPT.format(streams=work.streams, data=data, metadata=metadata))
-        command = [_pgbench(), "--no-vacuum", "--protocol=prepared", f"--file={script}", f"--time={SECONDS}"]
+        command = [
+            _pgbench(),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--file={script}",
+            f"--transactions={work.commands // clients}",
+        ]
         run = subprocess.run(
             [*command, f"--client={clients}", f"--jobs={min(clients, 2)}", work.database_url],
             capture_output=True,
