@@ -94,7 +94,7 @@ def metadata_of(command: Command, traceparent: str | None) -> str:
         "actor": command.actor,
         "traceparent": traceparent,
     }
-    return to_json(fields, exclude_none=True).decode()
+    return to_json({name: value for name, value in fields.items() if value is not None}).decode()
 
 
 def row_of(stream_id: UUID, version: int, event: Event, data: str, metadata: str) -> StoredEvent:

@@ -190,13 +190,13 @@ _NEWEST = HotStatement(
     select(events.c.transaction_id, events.c.sequence)
     .where(events.c.transaction_id < func.pg_snapshot_xmin(func.pg_current_snapshot()))
     .order_by(events.c.transaction_id.desc(), events.c.sequence.desc())
-    .limit(1)
+    .limit(bindparam("page", type_=Integer))
 )
 
 
 async def newest(conn: AsyncConnection) -> Position:
     """The last entry that readers may see now."""
-    rows = await _NEWEST.rows(conn, {})
+    rows = await _NEWEST.rows(conn, {"page": 1})
     return Position(*rows[0]) if rows else BEGINNING
 
 
