@@ -155,7 +155,9 @@ class Process:
         kill_group(child.pid)
         probe.cancel()
         await asyncio.wait({probe})
-        self._register.remove(self.name)
+        with contextlib.suppress(OSError):
+            # An entry that stays on a full disk is of a process that nobody will take for another.
+            self._register.remove(self.name)
         return _how_it_ended(code)
 
     async def _start(self) -> Child:
