@@ -50,7 +50,7 @@ async def _rate(work: LogWork) -> float:
         schema_base="http://127.0.0.1:8000/v1/schemas",
         wake=hints.reader(),
     )
-    running = asyncio.create_task(relay.run())
+    running = asyncio.gather(relay.run(), hints.watch(pool))
     await _append(pool, codec, WARM)
     await _relayed(pool)
     await _append(pool, codec, work.messages - WARM)
