@@ -153,7 +153,7 @@ async def test_a_service_that_does_not_start_is_named_with_the_end_of_its_log_an
             started.append(Identity.of(process.pid))
 
     with pytest.raises(
-        PlatformRefused, match=r"(?s)matching does not start: ended with code 1.*the settings are wrong"
+        PlatformRefused, match=r"(?s)matching does not start: exit code 1.*the settings are wrong"
     ):
         async with LocalPlatform(folder, services=broken, changed=note):
             pass

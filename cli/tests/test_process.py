@@ -75,7 +75,7 @@ async def test_it_says_how_it_ended_while_it_pauses(tmp_path):
     async with kept(tmp_path, SLEEPS, changed=note) as process:
         await process.run_until_ready()
         os.kill(process.pid, signal.SIGKILL)
-        await eventually(lambda: remarks == ["killed by SIGKILL"])
+        await eventually(lambda: remarks == ["SIGKILL"])
 
 
 async def test_the_pauses_between_failures_grow(tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ async def test_the_pauses_between_failures_grow(tmp_path, monkeypatch):
 
 async def test_one_that_never_starts_is_refused_with_its_exit_code_and_the_end_of_its_log(tmp_path):
     async with kept(tmp_path, "raise SystemExit('no such setting')", ready=never) as process:
-        with pytest.raises(PlatformRefused, match=r"(?s)small does not start: ended with code 1\..*no such setting"):
+        with pytest.raises(PlatformRefused, match=r"(?s)small does not start: exit code 1\..*no such setting"):
             await process.run_until_ready()
 
 

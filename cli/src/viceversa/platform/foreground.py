@@ -41,10 +41,8 @@ async def run_until_signalled(
 async def _serve(platform: LocalPlatform, screen: Screen) -> None:
     began = time.monotonic()
     async with platform:
-        screen.remark(
-            f"ready in {time.monotonic() - began:.1f} s; addresses and passwords are in {platform.data}/platform.json; "
-            "Ctrl-C stops everything"
-        )
+        screen.remark(f"ready in {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
+        screen.remark(f"addresses and passwords: {platform.data}/platform.json")
         await asyncio.Event().wait()
 
 

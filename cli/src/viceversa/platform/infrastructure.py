@@ -73,7 +73,7 @@ class Infrastructure:
                 stage=_STAGE,
                 command=lambda: (*PYTHON, "viceversa.platform.redis_server", "--port", str(_port(self.redis))),
                 ready=lambda _: self._redis_answers(),
-                address=lambda: self.redis,
+                address=lambda: urlsplit(self.redis).netloc,
             ),
             Program(
                 name="identity-provider",

@@ -89,7 +89,7 @@ class Cluster:
     @property
     def address(self) -> str:
         """Where it listens, without a password."""
-        return f"postgresql://127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._port}"
 
     def command(self) -> Sequence[str]:
         """The server, to be started by the supervisor."""

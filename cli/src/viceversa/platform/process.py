@@ -228,4 +228,4 @@ def _kill(child: Child) -> None:
 
 
 def _how_it_ended(code: int) -> str:
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -31,18 +32,16 @@ def table_of(processes: Sequence[Process]) -> Table:
     """One row a process."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("process", "state", "address"):
-        table.add_column(heading, no_wrap=heading != "address", overflow="fold")
-    for heading in ("pid", "restarts"):
-        table.add_column(heading, justify="right")
-    table.add_column("", overflow="fold")
+        table.add_column(heading, no_wrap=True)
+    table.add_column("pid", justify="right", no_wrap=True)
+    table.add_column("restarts", overflow="fold")
     for process in processes:
         table.add_row(
             process.name,
             Text(process.state, style=_STYLES[process.state]),
             process.program.address(),
             str(process.pid or ""),
-            str(process.restarts or ""),
-            process.remark,
+            f"{process.restarts or ''} {process.remark}".strip(),
         )
     return table
 
@@ -70,7 +69,8 @@ class Screen:
         if self._console.is_terminal:
             self._live = Live(
                 console=self._console,
-                get_renderable=lambda: table_of(self._processes()),
+                # A terminal echoes ^C at the cursor; at the end of a full line that would begin another.
+                get_renderable=lambda: Constrain(table_of(self._processes()), self._console.width - len("^C") - 1),
                 refresh_per_second=4,
                 transient=True,
             )
@@ -102,9 +102,8 @@ class Screen:
             self._console.on_broken_pipe()
 
 
-def _without_password(database: str) -> str:
-    parts = urlsplit(database)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if database else ""
+def _host_and_port(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def show_presence(found: Presence, data: Path, console: Console) -> None:
@@ -116,8 +115,8 @@ def show_presence(found: Presence, data: Path, console: Console) -> None:
         console.print(Text("its supervisor is gone; `viceversa down` stops what is left"), soft_wrap=True)
     addresses = {name: running.url for name, running in found.description.services.items()}
     addresses |= {
-        "postgres": _without_password(next(iter(found.description.databases.values()), "")),
-        "redis": found.description.redis,
+        "postgres": _host_and_port(next(iter(found.description.databases.values()), "")),
+        "redis": _host_and_port(found.description.redis),
         "identity-provider": found.description.identity_provider,
         "broker": found.description.kafka or "",
     }
