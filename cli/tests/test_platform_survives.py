@@ -149,8 +149,8 @@ async def test_a_service_that_does_not_start_is_named_with_the_end_of_its_log_an
     started = []
 
     def note(process):
-        if process.pid is not None:
-            started.append(Identity.of(process.pid))
+        if process.pid is not None and (identity := Identity.of(process.pid)) is not None:
+            started.append(identity)
 
     with pytest.raises(
         PlatformRefused, match=r"(?s)matching does not start: exit code 1.*the settings are wrong"
