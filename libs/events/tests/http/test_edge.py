@@ -19,6 +19,7 @@ from events.runtime.http.answers import BadCursor
 from events.runtime.http.application import create_application
 from events.runtime.http.edge import RouteWithoutRow
 from events.runtime.private_events import EventTypes
+from events.runtime.refusals import NotFound
 from events.runtime.service import ServiceDefinition
 from events.runtime.settings import ServiceSettings
 from events.testing.counters import COUNTER, TYPES, increase
@@ -47,6 +48,15 @@ def routes(edge: Edge) -> APIRouter:
         return await call.execute(
             command, lambda outcome: Answer({"counter": counter}, version=outcome.versions[counter])
         )
+
+    @router.post("/once/{counter}", **edge.action("me.read"))
+    async def once(counter: UUID, body: Increase, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        if repeated := await call.repeated():
+            return repeated
+        version, _ = await call.load(COUNTER.stream(counter))
+        if version:
+            raise NotFound
+        return await call.execute(increase(counter, body.by), lambda _: Answer({"counter": counter}, status=201))
 
     @router.post("/guarded/{counter}", **edge.action("program.open"))
     async def guarded(counter: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
@@ -134,6 +144,16 @@ async def test_a_repeated_request_gets_the_same_answer_and_has_one_effect(servic
     }
     read = await service.client.get(f"/counters/{counter}", headers=service.token())
     assert read.json() == {"value": 2}
+
+
+async def test_a_repeat_is_answered_before_anything_is_looked_at(service: RunningService):
+    counter = uuid4()
+    headers = service.token(uuid4()) | {"idempotency-key": "k"}
+    first = await service.client.post(f"/once/{counter}", json={"by": 2}, headers=headers)
+    again = await service.client.post(f"/once/{counter}", json={"by": 2}, headers=headers)
+    other = await service.client.post(f"/once/{counter}", json={"by": 3}, headers=headers)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert first.json() == again.json()
 
 
 async def test_repeats_at_the_same_time_have_one_effect(service: RunningService):
@@ -257,7 +277,8 @@ async def test_only_an_operator_turns_the_clock_and_only_forward(service: Runnin
     other = await service.client.put(
         "/v1/clock", json={"now": (now + timedelta(days=60)).isoformat()}, headers=service.token()
     )
-    assert (back.status_code, other.status_code) == (422, 404)
+    far = await service.client.put("/v1/clock", json={"now": "9999-12-31T23:59:59Z"}, headers=operator)
+    assert (back.status_code, other.status_code, far.status_code) == (422, 404, 422)
 
 
 async def test_a_route_without_a_row_fails_at_start(service: RunningService):
@@ -297,7 +318,7 @@ def application(service: RunningService, made) -> FastAPI:
     return create_application("test", edge, made, service.service.readiness, lambda: None)
 
 
-@pytest.mark.parametrize("cursor", ["%%%", "bm8", "e30", "A" * 1001])
+@pytest.mark.parametrize("cursor", ["%%%", "bm8", "e30", "A" * 1001, base64.b64encode(b"[" * 370).decode()])
 def test_a_cursor_of_somebody_elses_making_is_refused(cursor: str):
     with pytest.raises(BadCursor):
         decode_cursor(cursor)

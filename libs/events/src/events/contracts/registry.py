@@ -23,7 +23,8 @@ class PublishedEvent(BaseModel):
     Subclasses write out `type` (CloudEvents `ce_type`), `producer` (the service) and `audience`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # An error that names values would carry them into logs.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     type: ClassVar[str]
     producer: ClassVar[str]

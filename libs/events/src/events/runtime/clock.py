@@ -17,12 +17,19 @@ _log = structlog.get_logger(__name__)
 
 _NAME = "domain"
 _REFRESH = 1.0
+_FURTHEST = timedelta(days=36_500)
 
 
 class ClockGoesForward(Refusal):
     """The clock is asked to show an earlier time."""
 
     slug, status, title = "clock-goes-forward", 422, "Domain time never goes back"
+
+
+class TooFarAhead(Refusal):
+    """The clock is asked to show a time that nobody needs to try."""
+
+    slug, status, title = "too-far-ahead", 422, "Domain time goes at most a hundred years ahead"
 
 
 class Clock(Protocol):
@@ -54,7 +61,9 @@ class TurnableClock:
         return datetime.now(UTC) + self._ahead
 
     async def turn(self, to: datetime) -> None:
-        """Show this time from now on. Raises ClockGoesForward."""
+        """Show this time from now on. Raises ClockGoesForward, TooFarAhead."""
+        if to > datetime.now(UTC) + _FURTHEST:
+            raise TooFarAhead
         ahead = to - datetime.now(UTC)
         if ahead < self._ahead - timedelta(seconds=1):
             raise ClockGoesForward(f"It is {self.now().isoformat()} already")

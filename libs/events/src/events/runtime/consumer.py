@@ -24,6 +24,7 @@ from events.runtime.effects import Effect, Effects, Poison, RaceLost
 from events.runtime.inbox import Inbox, Parked
 from events.runtime.message_spans import MessageSpan
 from events.runtime.messages import Message, decode, place_of
+from events.runtime.refusals import Refusal
 from events.runtime.telemetry import (
     batch_span,
     consumed_messages,
@@ -71,6 +72,13 @@ def _raced_at_the_inbox(error: Exception) -> bool:
     return isinstance(error, IntegrityError) and "inbox_pkey" in str(error.orig)
 
 
+def _reason(error: BaseException) -> str:
+    """Why a message failed, for logs and `/readyz`. Our own errors promise to name no values; of others, the type."""
+    cause = error.__cause__ if isinstance(error, Poison) and error.__cause__ else error
+    name = type(cause).__name__
+    return f"{name}: {cause}" if isinstance(cause, (MalformedMessage, Refusal)) else name
+
+
 class Consumer:
     """One consumer group member of a service: `name` is its inbox and the end of its group's name."""
 
@@ -95,7 +103,7 @@ class Consumer:
             try:
                 await self.apply([d.message for d in deliveries], {d.message.id: d.record for d in deliveries})
             except Exception as error:  # noqa: BLE001 - whatever it is, the culprit is looked for partition by partition
-                _log.warning("a batch failed; its partitions are tried apart", consumer=self.name, error=repr(error))
+                _log.warning("a batch failed; its partitions are tried apart", consumer=self.name, error=_reason(error))
                 await self._apart(deliveries, malformed)
         for place, (record, reason) in malformed.items():
             self._stop(place, record, reason, partitions)
@@ -120,6 +128,30 @@ class Consumer:
                     return
             except (RaceLost, IntegrityError):
                 return  # another member was quicker, or the next round will be
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                await self._release_apart(messages)
+                return
+
+    async def _release_apart(self, messages: Sequence[Message]) -> None:
+        """One key at a time, so that what cannot be applied holds only its own key back."""
+        by_key: dict[UUID, list[Message]] = defaultdict(list)
+        for message in messages:
+            by_key[message.key].append(message)
+        for key, of_key in by_key.items():
+            try:
+                await self._transaction(of_key, released=True)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                _log.error(
+                    "a message that waited cannot be processed; its key waits on",
+                    consumer=self.name,
+                    key=str(key),
+                    event_id=str(of_key[0].id),
+                    error=_reason(error),
+                )
 
     def _decode(
         self, records: Sequence[Record]
@@ -285,10 +317,10 @@ class Consumer:
     def _stop(self, place: TopicPartition, record: Record, error: Exception, partitions: Partitions) -> None:
         self._failures[place] += 1
         pause = min(2.0 ** self._failures[place], _LONGEST_PAUSE)
-        cause = error.__cause__ if isinstance(error, Poison) and error.__cause__ else error
+        reason = _reason(error)
         if place not in self.stopped:
             consumer_stopped.add(1, {"consumer": self.name})
-        self.stopped[place] = f"{type(cause).__name__}: {cause}"
+        self.stopped[place] = reason
         _log.error(
             "a message cannot be processed; its partition stands still",
             consumer=self.name,
@@ -296,8 +328,7 @@ class Consumer:
             partition=place.partition,
             offset=record.offset,
             event_id=dict(record.headers).get("ce_id", b"").decode(errors="replace"),
-            error=type(cause).__name__,
-            detail=str(cause),
+            error=reason,
             tried_again_in=pause,
         )
         partitions.seek(place, record.offset)

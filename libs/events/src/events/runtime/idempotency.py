@@ -83,7 +83,7 @@ async def take(conn: AsyncConnection, requests: Sequence[IdempotentRequest]) -> 
 async def answered(
     conn: AsyncConnection, requests: Sequence[IdempotentRequest]
 ) -> Mapping[Identity, Repeated | KeyReused]:
-    """Requests that were carried out before. Ask only under their locks."""
+    """Requests that were carried out before. An absence is certain only under their locks."""
     subjects, routes, keys = zip(*(request.identity for request in requests), strict=True)
     rows = await conn.execute(_ANSWERED, {"subject": list(subjects), "route": list(routes), "key": list(keys)})
     digests = {request.identity: request.digest for request in requests}

@@ -22,7 +22,8 @@ class Personal:
 class Event(BaseModel):
     """One fact of a stream. Subclasses write out `type` (unique in the service) and `schema_version`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error that names values would carry them into logs.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: ClassVar[str]
     schema_version: ClassVar[int] = 1

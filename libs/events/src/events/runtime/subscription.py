@@ -45,7 +45,9 @@ class Subscription:
         try:
             await consumer.release()
         except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
-            _log.warning("what waits for its cause could not be released", consumer=consumer.name, error=repr(error))
+            _log.warning(
+                "what waits for its cause could not be released", consumer=consumer.name, error=type(error).__name__
+            )
 
 
 async def _start(broker: KafkaBroker) -> None:

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from events.runtime.refusals import PreconditionRequired, Refusal
 
+_LONGEST_CURSOR = 500
 _ETAG = re.compile(r'"(\d{1,10})"')
 
 
@@ -81,9 +82,11 @@ def decode_cursor(cursor: str | None) -> tuple[Any, ...] | None:
     """The place that `encode_cursor` got. Raises BadCursor."""
     if cursor is None:
         return None
+    if len(cursor) > _LONGEST_CURSOR:
+        raise BadCursor
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise BadCursor from None
     if not isinstance(place, list):
         raise BadCursor

@@ -19,8 +19,8 @@ from events.runtime.group_commit import GroupCommit
 from events.runtime.http.answers import Answer
 from events.runtime.http.authentication import Authenticator, Caller
 from events.runtime.http.problems import PROBLEM_RESPONSES
-from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import NotFound
+from events.runtime.idempotency import IdempotentRequest, Repeated, answered
+from events.runtime.refusals import KeyReused, NotFound
 from events.runtime.streams import Command, Outcome, Stream
 
 S = TypeVar("S")
@@ -130,18 +130,36 @@ class Call:
         self._must_be_permitted()
         if self._key is None:
             return answer(await self._edge.commands.execute(command)).response()
-        request = IdempotentRequest(
-            subject=self.caller.subject,
-            route=f"{self._request.method} {self._request.url.path}",
-            # Of the key only a digest is kept. A body may be as guessable as five ratings, so its digest needs the key.
-            key=hashlib.sha256(self._key.encode()).hexdigest(),
-            digest=hmac.digest(self._key.encode(), await self._request.body(), "sha256"),
-            answer=lambda outcome: answer(outcome).to_json_value(),
-        )
+        request = await self._idempotent(self._key, lambda outcome: answer(outcome).to_json_value())
         outcome = await self._edge.commands.execute_once(command, request)
         if isinstance(outcome, Repeated):
             return Answer.from_json_value(outcome.answer).response()
         return answer(outcome).response()
+
+    async def repeated(self) -> Response | None:
+        """The answer that this request got before, under its `Idempotency-Key`. Raises KeyReused.
+
+        For routes that look at anything that the first request may have changed. `execute` asks again, under the lock.
+        """
+        self._must_be_permitted()
+        if self._key is None:
+            return None
+        request = await self._idempotent(self._key, lambda _: None)
+        async with self._edge.read() as conn:
+            found = (await answered(conn, [request])).get(request.identity)
+        if isinstance(found, KeyReused):
+            raise found
+        return None if found is None else Answer.from_json_value(found.answer).response()
+
+    async def _idempotent(self, key: str, answer: Callable[[Outcome], Any]) -> IdempotentRequest:
+        return IdempotentRequest(
+            subject=self.caller.subject,
+            route=f"{self._request.method} {self._request.url.path}",
+            # Of the key only a digest is kept. A body may be as guessable as five ratings, so its digest needs the key.
+            key=hashlib.sha256(key.encode()).hexdigest(),
+            digest=hmac.digest(key.encode(), await self._request.body(), "sha256"),
+            answer=answer,
+        )
 
     def reply(self, answer: Answer) -> Response:
         """Answer a read."""
