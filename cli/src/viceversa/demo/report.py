@@ -18,9 +18,10 @@ from viceversa.demo.summary import RegionFigures, Step, Summary, by_region, jour
 from viceversa.demo.surroundings import Surroundings
 from viceversa.demo.traces import Span, Trace
 
-_TIMELINE, _WITHOUT_TIMELINE = 24, 84
+_TIMELINE, _WITHOUT_TIMELINE, _BESIDE_SPANS = 24, 92, 42
 """Widths, in characters."""
 _SHOWN_OF_A_TRACE_ID = 8
+_CONSUMER = "messaging.consumer.group.name"
 _SERVICE_STYLES = {"enrollment": "cyan", "matching": "magenta", "sessions": "green", "feedback": "yellow"}
 
 
@@ -155,8 +156,8 @@ def trace_table(trace: Trace, width: int) -> RenderableType:
     """
     timeline = min(_TIMELINE, max(width - _WITHOUT_TIMELINE, 0))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("span", no_wrap=True, overflow="ellipsis", min_width=30)
-    table.add_column("service", no_wrap=True, min_width=max(map(len, _SERVICE_STYLES)))
+    table.add_column("span", no_wrap=True, overflow="ellipsis", max_width=max(width - _BESIDE_SPANS, 24))
+    table.add_column("service.consumer", no_wrap=True, min_width=len("sessions.membership"))
     table.add_column("from ms", justify="right", no_wrap=True, min_width=7)
     table.add_column("took ms", justify="right", no_wrap=True, min_width=7)
     table.add_column("", no_wrap=True)
@@ -170,7 +171,7 @@ def trace_table(trace: Trace, width: int) -> RenderableType:
         name = Text.assemble((guide, "dim"), (span.name, "red" if span.span_id in orphans else ""))
         table.add_row(
             name,
-            Text(span.service, style=style),
+            Text(str(span.attributes.get(_CONSUMER, span.service)), style=style),
             f"{(span.start - begin) / 1e6:.1f}",
             f"{span.milliseconds:.1f}",
             Text(_on_the_timeline(span, begin, length, timeline), style=style),
