@@ -35,9 +35,11 @@ def main() -> int:
 
     try:
         # In a step of its own: what is built at once with starting has no time limit of its own.
+        print("Building the images…", flush=True)
         if compose("build", "--quiet") != 0:
             return 1
-        if compose("up", "--detach", "--wait", "--quiet-pull") != 0:
+        print("Starting the platform…", flush=True)
+        if compose("--progress=quiet", "up", "--detach", "--wait") != 0:
             compose("logs", "--tail=40")
             return 1
         description = DATA / "platform.json"
@@ -48,7 +50,7 @@ def main() -> int:
             check=False,
         ).returncode
     finally:
-        compose("down", "--volumes")
+        compose("--progress=quiet", "down", "--volumes")
 
 
 def _description(ports: dict[str, int], spans: Path) -> dict[str, object]:
