@@ -25,12 +25,13 @@ def test_a_submission_tells_program_region_instrument_and_day_only():
     ]
 
 
-def test_a_request_is_restricted_and_keeps_its_reason_here():
+def test_a_request_is_restricted_and_tells_neither_who_asked_nor_why():
     asked = RematchAsked(pair=uuid4(), program=uuid4(), participant=uuid4(), author=uuid4(), reason="No trust")
     [requested] = published(asked)
-    assert requested == RematchRequested(pair=asked.pair, program=asked.program, participant=asked.participant)
+    assert requested == RematchRequested(pair=asked.pair, program=asked.program)
     assert requested.audience is Audience.RESTRICTED
-    assert "No trust" not in requested.model_dump_json()
+    told = requested.model_dump_json()
+    assert [secret for secret in ("No trust", str(asked.participant), str(asked.author)) if secret in told] == []
 
 
 def test_every_contract_of_feedback_is_published_by_one_private_event():

@@ -66,12 +66,14 @@ def test_another_pair_of_the_same_participant_may_be_ended_too(paired, sample):
     assert len(paired.run(command)) == 1
 
 
-def test_neither_key_nor_correlation_tells_which_side_asked(paired, sample):
+def test_neither_key_nor_correlation_nor_causation_tells_which_side_asked(paired, sample):
     commands_of_both = [ask(sample, sample.mentor), ask(sample, sample.mentee)]
     for command in commands_of_both:
         paired.run(command)
     asked = [recorded for recorded in paired.log if isinstance(recorded.event, RematchAsked)]
-    assert len({(recorded.stream_id, recorded.correlation) for recorded in asked}) == 1
+    [(key, correlation, causation)] = {(each.stream_id, each.correlation, each.causation) for each in asked}
+    assert (correlation, causation) == (sample.pair, None)
+    assert key not in {sample.mentor, sample.mentee}
 
 
 def test_the_reason_is_sealed_under_the_key_of_who_gave_it():

@@ -194,8 +194,8 @@ class Sample:
     def withdrawn(self, participant: UUID) -> ParticipantWithdrawn:
         return ParticipantWithdrawn(participant=participant, program=self.program)
 
-    def rematch(self, pair: UUID, participant: UUID) -> RematchRequested:
-        return RematchRequested(pair=pair, program=self.program, participant=participant)
+    def rematch(self, pair: UUID) -> RematchRequested:
+        return RematchRequested(pair=pair, program=self.program)
 
 
 def join(memory: Memory, sample: Sample, role: Role, **changes: Any) -> UUID:

@@ -365,7 +365,7 @@ async def test_pairs_are_listed_page_by_page(program):
 
 async def test_a_rematch_ends_the_pair_at_the_full_hour_and_returns_both(program, couple, pair):
     etag = (await program.get(f"/v1/proposals/{pair}", couple[1])).headers["etag"]
-    await program.service.deliver(program.sample.rematch(pair, couple[0]))
+    await program.service.deliver(program.sample.rematch(pair))
     await program.service.settle()
     assert (await program.get(f"/v1/proposals/{pair}", couple[1])).headers["etag"] == etag
     assert (await program.get(f"/v1/pairs/{pair}", couple[1])).json()["state"] == "created"
@@ -378,7 +378,7 @@ async def test_a_rematch_ends_the_pair_at_the_full_hour_and_returns_both(program
 
 
 async def test_an_end_has_no_cause_and_a_trace_of_its_own(program, couple, pair):
-    await program.service.deliver(program.sample.rematch(pair, couple[0]))
+    await program.service.deliver(program.sample.rematch(pair))
     await program.service.settle()
     await program.service.service.clock.turn(next_full_hour(program.service.service.clock.now()))
     await program.service.settle()

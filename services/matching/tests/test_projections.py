@@ -59,7 +59,7 @@ def history(memory, sample, joining):
     memory.accept_both(proposed[1].pair)
     memory.answer(proposed[2].pair, Role.MENTOR, Answer.DECLINED)
     memory.answer(proposed[3].pair, Role.MENTOR, Answer.ACCEPTED)
-    memory.hear(sample.rematch(proposed[0].pair, proposed[0].mentor))
+    memory.hear(sample.rematch(proposed[0].pair))
     memory.run(commands.end_pair(proposed[0].pair, now=memory.all(EndDue)[0].due_at))
     memory.hear(sample.withdrawn(proposed[3].mentee))
     discarded = memory.draft(sample)
@@ -158,7 +158,7 @@ async def test_ends_are_due_at_their_hour_shuffled_and_once(conn, memory, sample
         memory.accept_both(each.pair)
         at = NOON + timedelta(minutes=minute)
         leaves = minute % 2
-        memory.hear(sample.withdrawn(each.mentor) if leaves else sample.rematch(each.pair, each.mentee), at=at)
+        memory.hear(sample.withdrawn(each.mentor) if leaves else sample.rematch(each.pair), at=at)
     await project(conn, memory.log)
     assert await clock.due_ends(conn, NOON + timedelta(minutes=59)) == []
     hour = NOON + timedelta(hours=1)

@@ -181,7 +181,7 @@ def test_who_leaves_a_pair_frees_the_other_at_once_and_the_pair_ends_in_the_hour
 def test_a_request_for_another_match_shows_nowhere_until_the_hours_batch(memory, sample, couple, pair):
     memory.accept_both(pair)
     before = [memory.version(stream) for stream in (pair_stream(pair), *map(candidate_stream, couple))]
-    events = memory.hear(sample.rematch(pair, couple[0]))
+    events = memory.hear(sample.rematch(pair))
     assert [type(event) for event in events] == [EndDue]
     assert str(couple[0]) not in events[0].model_dump_json()
     after = [memory.version(stream) for stream in (pair_stream(pair), *map(candidate_stream, couple))]
@@ -191,7 +191,7 @@ def test_a_request_for_another_match_shows_nowhere_until_the_hours_batch(memory,
 
 def test_only_the_end_returns_the_two_and_never_to_each_other(memory, sample, couple, pair):
     memory.accept_both(pair)
-    memory.hear(sample.rematch(pair, couple[1]))
+    memory.hear(sample.rematch(pair))
     events = memory.run(commands.end_pair(pair, now=memory.all(EndDue)[0].due_at))
     assert [type(event) for event in events] == [PairEnded, PartnerReleased, PartnerReleased]
     assert [places(memory, who) for who in couple] == [1, 1]
@@ -200,8 +200,8 @@ def test_only_the_end_returns_the_two_and_never_to_each_other(memory, sample, co
 
 def test_a_pair_ends_once_however_many_asked_and_left(memory, sample, couple, pair):
     memory.accept_both(pair)
-    memory.hear(sample.rematch(pair, couple[1]))
-    memory.hear(sample.rematch(pair, couple[0]))
+    memory.hear(sample.rematch(pair))
+    memory.hear(sample.rematch(pair))
     memory.hear(sample.withdrawn(couple[0]))
     assert len(memory.all(EndDue)) == 1
     due = memory.all(EndDue)[0].due_at
@@ -218,16 +218,16 @@ def test_every_kind_of_end_leaves_the_same_version_behind(begin_anew):
         memory.publish(sample, memory.draft(sample))
         [proposed] = memory.all(PairProposed)
         memory.accept_both(proposed.pair)
-        memory.hear(sample.rematch(proposed.pair, couple[0]) if ends == "rematch" else sample.withdrawn(couple[0]))
+        memory.hear(sample.rematch(proposed.pair) if ends == "rematch" else sample.withdrawn(couple[0]))
         memory.run(commands.end_pair(proposed.pair, now=memory.all(EndDue)[0].due_at))
         versions.append(memory.version(pair_stream(proposed.pair)))
     assert versions[0] == versions[1]
 
 
 def test_a_request_about_a_pair_that_does_not_exist_any_more_does_nothing(memory, sample, couple, pair):
-    assert memory.hear(sample.rematch(pair, couple[0])) == []
+    assert memory.hear(sample.rematch(pair)) == []
     memory.answer(pair, Role.MENTOR, Answer.DECLINED)
-    assert memory.hear(sample.rematch(pair, couple[0])) == []
+    assert memory.hear(sample.rematch(pair)) == []
     assert memory.state(ending_stream(pair)).due_at is None
 
 

@@ -72,12 +72,12 @@ class Programs(RuleBasedStateMachine):
             assert turn[before] is by
 
     @precondition(lambda self: self.rounds)
-    @rule(which=st.integers(0, 20), side=st.booleans())
-    def somebody_asks_for_another_match(self, which, side):
+    @rule(which=st.integers(0, 20))
+    def somebody_asks_for_another_match(self, which):
         proposed = self.memory.all(PairProposed)
         if proposed:
             pair = proposed[which % len(proposed)]
-            self.memory.hear(self.sample.rematch(pair.pair, pair.mentor if side else pair.mentee), at=self.now)
+            self.memory.hear(self.sample.rematch(pair.pair), at=self.now)
 
     @precondition(lambda self: len(self.sample.people) > 4)
     @rule(which=st.integers(0, 20))

@@ -24,7 +24,7 @@ def told(memory, sample, joining):
     first, second = (event.pair for event in memory.all(PairProposed))
     memory.accept_both(first)
     memory.answer(second, Role.MENTOR, Answer.DECLINED, "canary")
-    memory.hear(sample.rematch(first, sample.people[0]))
+    memory.hear(sample.rematch(first))
     memory.run(commands.end_pair(first, now=memory.all(EndDue)[0].due_at))
     return [
         contract

@@ -14,9 +14,9 @@ def feedback_submitted(recorded: Recorded[SubmissionAnnounced]) -> FeedbackSubmi
 
 
 def rematch_requested(recorded: Recorded[RematchAsked]) -> RematchRequested:
-    """A request for another match, for matching alone; the reason stays here."""
+    """A request for another match, for matching alone; who asked and why stay here."""
     asked = recorded.event
-    return RematchRequested(pair=asked.pair, program=asked.program, participant=asked.participant)
+    return RematchRequested(pair=asked.pair, program=asked.program)
 
 
 PUBLICATIONS: Publications = {SubmissionAnnounced: (feedback_submitted,), RematchAsked: (rematch_requested,)}

@@ -14,7 +14,7 @@ from matching.transport import Open
 
 
 def reactions(unseal: Open) -> Reactions:
-    """With a way to open sealed identities. Who asked for another match is dropped here."""
+    """With a way to open sealed identities."""
     return {
         ProgramOpened: lambda told: commands.open_program(told.event, now=told.at),
         ProgramClosed: lambda told: commands.close_program(told.event.program, now=told.at),

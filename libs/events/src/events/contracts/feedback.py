@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from events.contracts.kinds import Day, Instrument, PairId, ParticipantId, ProgramId, Region
+from events.contracts.kinds import Day, Instrument, PairId, ProgramId, Region
 from events.contracts.registry import Audience, PublishedEvent
 
 
@@ -31,9 +31,8 @@ class FeedbackSubmitted(FeedbackPublic):
 
 
 class RematchRequested(FeedbackRestricted):
-    """A participant asks for another match. Matching ends the pair in the hour's batch and never says who asked."""
+    """Somebody of a pair asks for another match; who is not said. Matching ends the pair in the hour's batch."""
 
     type: ClassVar[str] = "viceversa.RematchRequested.v1"
     pair: PairId
     program: ProgramId
-    participant: ParticipantId
