@@ -1,6 +1,6 @@
 """Another system's view: a plain Kafka consumer on the public topics that knows nothing but the published contract.
 
-No code of the platform is used here, on purpose. Delivery is at least once, so it counts every `ce_id` once.
+No code of the services is used here, on purpose. Delivery is at least once, so it counts every `ce_id` once.
 """
 
 import asyncio
@@ -14,6 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from viceversa.platform.refusal import PlatformRefused
 
 PUBLIC_TOPICS = (
     "viceversa.enrollment.v1",
@@ -58,7 +61,11 @@ class Subscriber:
             auto_offset_reset="earliest",
             metadata_max_age_ms=_NOTICES_NEW_PARTITIONS_MS,
         )
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise PlatformRefused(f"Kafka at {self._kafka} does not answer: {error}") from error
         self._listening = asyncio.create_task(self.listen(self._consumer))
         return self
 

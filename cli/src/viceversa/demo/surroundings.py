@@ -1,10 +1,11 @@
 """The platform that the demo meets: one of its own, or one that runs already."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError, field_validator
 
 from viceversa.demo.client import SERVICES
 from viceversa.platform.local import LocalPlatform
@@ -20,6 +21,27 @@ class Surroundings:
     kafka: str
     spans: Path
     described_in: Path
+
+
+class _Service(BaseModel):
+    url: str
+
+
+class _Description(BaseModel):
+    """What the demo needs of `platform.json`; others may write it by hand."""
+
+    services: dict[str, _Service]
+    identity_provider: str
+    kafka: str
+    spans: Path | None = None
+
+    @field_validator("services")
+    @classmethod
+    def _all_of_them(cls, services: dict[str, _Service]) -> dict[str, _Service]:
+        missing = [name for name in SERVICES if name not in services]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing")
+        return services
 
 
 @asynccontextmanager
@@ -44,15 +66,17 @@ async def running(file: Path) -> AsyncIterator[Surroundings]:
 def described(file: Path) -> Surroundings:
     """Read `platform.json`. Without a folder named for spans they lie beside the file. Raises PlatformRefused."""
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-        return Surroundings(
-            urls={name: description["services"][name]["url"] for name in SERVICES},
-            identity_provider=description["identity_provider"],
-            kafka=description["kafka"],
-            spans=Path(description.get("spans", file.parent / "spans")),
-            described_in=file,
-        )
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise PlatformRefused(f"there is no {file}; a running platform keeps its description there") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise PlatformRefused(f"{file} does not describe a platform: {error!r}") from error
+    try:
+        description = _Description.model_validate_json(text)
+    except ValidationError as error:
+        raise PlatformRefused(f"{file} does not describe a running platform: {error.error_count()} problems") from error
+    return Surroundings(
+        urls={name: description.services[name].url for name in SERVICES},
+        identity_provider=description.identity_provider,
+        kafka=description.kafka,
+        spans=description.spans or file.parent / "spans",
+        described_in=file,
+    )
