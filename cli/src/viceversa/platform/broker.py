@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from confluent_kafka import cimpl
+from confluent_kafka import Producer, cimpl
 
 from viceversa.platform.announcement import announce
 
@@ -28,11 +28,23 @@ def main() -> None:
     # Before librdkafka starts its threads, so that they block these signals too and `sigwait` gets them.
     ending = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
-    address = start_mock_cluster()
+    keeper: Producer | None = None
+    try:
+        address = start_mock_cluster()
+    except AttributeError:  # a librdkafka whose functions a process cannot find by name
+        keeper, address = start_mock_cluster_by_setting()
     announce(address_file, address)
     sys.stderr.write(f"mock cluster listens at {address}\n")
     sys.stderr.flush()
     signal.sigwait(ending)
+    del keeper  # the cluster lived as long as its client
+
+
+def start_mock_cluster_by_setting() -> tuple[Producer, str]:
+    """Start it as confluent-kafka documents; every consumer group then waits 3 s at its first start."""
+    keeper = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": _BROKERS, "log_level": 0})
+    broker = next(iter(keeper.list_topics(timeout=10).brokers.values()))
+    return keeper, f"{broker.host}:{broker.port}"
 
 
 def start_mock_cluster() -> str:
