@@ -24,7 +24,7 @@ async def ask_for_rematches(stage: Stage) -> str:
         lambda: stage.public("PairEnded"),
         stage.rematches,
     )
-    return f"{len(parting)} pairs ended; nobody is told who asked"
+    return f"pairs ended: {len(parting)}; nobody is told who asked"
 
 
 async def _ask(stage: Stage, pair: Pair) -> None:
