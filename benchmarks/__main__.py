@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are kept")
     chosen = parser.parse_args(arguments)
     settle()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)
     began = time.monotonic()
     figures: list[Figure] = []
     with started() as servers:

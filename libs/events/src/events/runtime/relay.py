@@ -47,7 +47,7 @@ from events.runtime.telemetry import (
 _log = structlog.get_logger(__name__)
 
 _POLL = 1.0
-_PAGE = 500
+_PAGE = 1_000
 _LARGEST_BATCH = 1_000_000
 _PAUSE = 0.3
 _MEASURE_EVERY = 5.0

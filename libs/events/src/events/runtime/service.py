@@ -125,6 +125,7 @@ class Service:
         if settings.log_epoch:
             relay.cursor = f"relay {settings.log_epoch}"
             relay.brake = CommittedOffsets(settings.kafka_bootstrap_servers, followers(name))
+            relay.page = 500  # the brake looks every second page
         return relay
 
     def projectors(self) -> list[StoreProjector]:
