@@ -12,6 +12,7 @@ from sqlalchemy import select
 from events.contracts.enrollment import CoordinatorAssigned, ParticipantEnrolled, ParticipantLinked, WorkProfileSet
 from events.contracts.kinds import Role
 from events.runtime import schema, store
+from events.runtime.http import encode_cursor
 from events.runtime.service import Service
 from events.testing.service import running, settings_for
 from feedback.domain.instruments import PULSE
@@ -216,19 +217,34 @@ async def test_pages_of_sheets_lose_none_and_repeat_none(loop, sample):
     assert sorted(found, key=str) == [("baseline", None)] + [(PULSE, number) for number in (1, 2, 3, 4)]
     assert (await get(loop, "/v1/me/sheets?cursor=bm90aGluZw", MENTOR)).json()["status"] == 400
     assert (await get(loop, "/v1/me/sheets?cursor=WyJ4IiwgInkiXQ", MENTOR)).json()["status"] == 400
+    without_zone = encode_cursor("2027-03-01T12:00:00", str(uuid4()))
+    refused = await get(loop, f"/v1/me/sheets?cursor={without_zone}", MENTOR)
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:problem-type:bad-cursor")
+    assert (await get(loop, f"/v1/me/sheets?cursor={'x' * 201}", MENTOR)).status_code == 422
 
 
 async def test_either_of_a_pair_asks_for_another_match_and_nobody_else_can(loop, sample):
     path = f"/v1/pairs/{sample.pair}/rematch-requests"
     accepted = await post(loop, path, MENTOR, {"reason": "We never found a time"})
     assert (accepted.status_code, accepted.json()["pair"]) == (202, str(sample.pair))
-    assert "nobody is ever told who asked" in accepted.json()["promise"]
     again = await post(loop, path, MENTOR, {})
     assert (again.status_code, again.json()["type"]) == (409, "urn:problem-type:request-open")
     assert (await post(loop, path, COORDINATOR, {})).status_code == 404
     assert (await post(loop, f"/v1/pairs/{uuid4()}/rematch-requests", MENTOR, {})).status_code == 404
     [asked] = [row for row in await rows_of(loop) if row.type == "RematchAsked"]
     assert "We never" not in asked.data
+
+
+async def test_the_form_for_another_match_says_who_will_learn_of_it_before_it_is_sent(loop, sample):
+    path = f"/v1/pairs/{sample.pair}/rematch-requests"
+    form = await get(loop, path, MENTOR)
+    assert form.status_code == 200
+    assert "never stated. With two people in a pair the other can guess" in form.json()["promise"]
+    assert (await get(loop, path, COORDINATOR)).status_code == 404
+    assert (await get(loop, path, uuid4(), ("administrator",))).status_code == 404
+    assert [row for row in await rows_of(loop) if row.type == "RematchAsked"] == []
+    assert (await post(loop, path, MENTOR, {})).json()["promise"] == form.json()["promise"]
+    assert (await get(loop, path, MENTEE)).json() == form.json()  # who has asked is not seen by the other
 
 
 async def test_a_coordinator_sees_what_is_asked_and_never_how_many_answered(loop, sample):

@@ -31,6 +31,7 @@ Item = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Rating = Annotated[int, Field(ge=1, le=5, strict=True)]
 FreeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=COMMENT_LENGTH)]
 Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=200)]
 
 _LONGEST_TODO = 200
 
@@ -58,7 +59,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get("/v1/me/sheets", **edge.action("sheets.own"))
     async def own_sheets(
-        call: Annotated[Call, Depends(edge.call)], cursor: str | None = None, limit: Limit = 50
+        call: Annotated[Call, Depends(edge.call)], cursor: Cursor = None, limit: Limit = 50
     ) -> Response:
         """List the caller's sheets in all programs, the first due first."""
         async with edge.read() as conn:
@@ -107,11 +108,18 @@ def routes(edge: Edge) -> APIRouter:
             lambda outcome: Answer({"sheet": sheet, "state": State.ANSWERED}, version=outcome.versions[sheet]),
         )
 
+    @router.get("/v1/pairs/{pair}/rematch-requests", **edge.action("rematch.request"))
+    async def read_rematch_form(pair: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        """What a request for another match does and who learns of it, for a side of the pair before it asks."""
+        _, known = await call.load(commands.pair_stream(pair))
+        await _participant(edge, call, _existing(known.program), tuple(side for side, _ in known.sides))
+        return call.reply(Answer({"pair": pair, "promise": request_promise()}))
+
     @router.post("/v1/pairs/{pair}/rematch-requests", status_code=202, **edge.action("rematch.request"))
     async def request_rematch(
         pair: UUID, request: RematchRequest, call: Annotated[Call, Depends(edge.call)]
     ) -> Response:
-        """Ask for another match. The pair ends in the next hour's batch; who asked is told to nobody."""
+        """Ask for another match. The pair ends in the next hour's batch; who asked is never stated."""
         _, known = await call.load(commands.pair_stream(pair))
         program = _existing(known.program)
         member = await _participant(edge, call, program, tuple(side for side, _ in known.sides))
@@ -211,7 +219,9 @@ def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
             return None
         case (str() as due_at, str() as sheet):
             try:
-                return datetime.fromisoformat(due_at), UUID(sheet)
+                place = datetime.fromisoformat(due_at), UUID(sheet)
             except ValueError:
                 raise BadCursor from None
+            if place[0].tzinfo is not None:
+                return place
     raise BadCursor

@@ -115,8 +115,8 @@ def promise(thresholds: Thresholds) -> str:
 
 
 def request_promise() -> str:
-    """What the form for another match says about who will learn of it."""
+    """What the form for another match says, before it is sent, about who will learn of it."""
     return (
-        "The pair ends with others at the next full hour, and nobody is ever told who asked or why. "
-        "A pair is two people: the one who did not ask may guess."
+        "You cannot take this back: the pair ends at the next full hour, together with all others that are due then. "
+        "Who asked, and why, is never stated. With two people in a pair the other can guess."
     )
