@@ -109,6 +109,9 @@ class Enrollment:
     settings: Settings
     administrator: dict[str, str]
 
+    row = ROW
+    file_of = staticmethod(file_of)
+
     @property
     def client(self) -> httpx.AsyncClient:
         return self.running.client

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 
+from enrollment import importing
 from enrollment.domain.participant import PARTICIPANT, ProfileGiven
 from enrollment.keys import secret_key
 from enrollment.publish import PUBLICATIONS
@@ -144,6 +145,112 @@ async def test_a_new_manager_high_up_changes_the_chain_of_everyone_below_in_the_
         subject["other"],
         subject["top"],
     )
+
+
+async def lines_and_name(enrollment, program, person):
+    """Who stands above somebody who signs up for another program now, and what they are called."""
+    other = await enrollment.program()
+    await enrollment.import_rows(other, {"external_id": "newcomer", "manager_id": person})
+    chain = await chain_of(enrollment, (await enrollment.listed(other))["newcomer"]["participant"])
+    return chain, (await enrollment.listed(program))[person]["display_name"]
+
+
+@pytest.mark.parametrize("change", [{"region": "Americas"}, {"role": "mentee"}, {}])
+async def test_a_refused_row_changes_nobodys_manager_and_nobodys_name(enrollment, change):
+    program = await enrollment.program()
+    dev = {"external_id": "dev", "manager_id": "boss", "role": "mentor"}
+    await enrollment.import_rows(program, {"external_id": "boss"}, {"external_id": "friend"}, dev)
+    before = await lines_and_name(enrollment, program, "dev")
+    if not change:
+        path = f"/v1/participants/{(await enrollment.listed(program))['dev']['participant']}"
+        version = (await enrollment.client.get(path, headers=enrollment.administrator)).headers["etag"]
+        headers = enrollment.administrator | {"if-match": version}
+        assert (await enrollment.client.post(f"{path}/withdraw", headers=headers)).status_code == 200
+
+    below = {"external_id": "below", "manager_id": "dev"}
+    report = await enrollment.import_rows(
+        program, dev | {"manager_id": "friend", "given_name": "Mallory"} | change, below
+    )
+
+    assert counts(report) == {"rows": 2, "enrolled": 1, "updated": 0, "unchanged": 0, "rejected": 1}
+    assert await lines_and_name(enrollment, program, "dev") == before
+    participant = (await enrollment.listed(program))["below"]["participant"]
+    assert await chain_of(enrollment, participant) == before[0]
+
+
+async def test_a_refused_sign_up_changes_nobodys_manager(enrollment):
+    program = await enrollment.program()
+    dev = {"external_id": "dev", "manager_id": "boss"}
+    await enrollment.import_rows(program, {"external_id": "boss"}, {"external_id": "friend"}, dev)
+    before = await lines_and_name(enrollment, program, "dev")
+    americas = await enrollment.coordinator(program, "hr-1", "Americas")
+
+    moved = enrollment.row | dev | {"manager_id": "friend", "region": "Americas", "given_name": "Mallory"}
+    path = f"/v1/programs/{program}/participants"
+    refused = await enrollment.client.post(path, json=moved, headers=americas)
+
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:problem-type:region-stays")
+    assert await lines_and_name(enrollment, program, "dev") == before
+
+
+async def test_a_manager_named_in_a_bad_row_stays_known(enrollment):
+    program = await enrollment.program()
+    top, head = {"external_id": "top"}, {"external_id": "head", "manager_id": "top", "email": "none"}
+    await enrollment.import_rows(program, top, head, {"external_id": "dev", "manager_id": "head"})
+
+    await enrollment.import_rows(program, {"external_id": "late", "manager_id": "head"})
+    await enrollment.import_rows(program, {"external_id": "dev", "manager_id": "head", "capacity": "2"})
+
+    listed = await enrollment.listed(program)
+    subjects = tuple([(await enrollment.sign_in(person))[0] for person in ("head", "top")])
+    for person in ("late", "dev"):
+        assert await chain_of(enrollment, listed[person]["participant"]) == subjects
+
+
+async def test_an_update_cuts_off_no_managers_whom_another_coordinators_rows_named(enrollment):
+    program = await enrollment.program()
+    coordinator = await enrollment.coordinator(program, "hr-1", "EMEA")
+    dev = {"external_id": "dev", "manager_id": "head"}
+    head = {"external_id": "head", "manager_id": "top", "region": "Americas"}
+    top = {"external_id": "top", "region": "Americas"}
+    assert (await enrollment.upload(program, enrollment.file_of(dev, head, top), coordinator)).json()["enrolled"] == 1
+
+    report = (await enrollment.upload(program, enrollment.file_of(dev | {"capacity": "2"}), coordinator)).json()
+
+    assert report["updated"] == 1
+    participant = (await enrollment.listed(program))["dev"]["participant"]
+    subjects = tuple([(await enrollment.sign_in(person))[0] for person in ("head", "top")])
+    assert await chain_of(enrollment, participant) == subjects
+    # Nothing is kept of rows that are not the caller's to give in.
+    await enrollment.import_rows(program, {"external_id": "late", "manager_id": "head"})
+    assert await chain_of(enrollment, (await enrollment.listed(program))["late"]["participant"]) == subjects[:1]
+
+
+async def test_a_new_manager_high_up_reaches_those_below_who_are_not_in_the_file(enrollment, monkeypatch):
+    monkeypatch.setattr(importing, "_SET", 2)
+    program, another = await enrollment.program(), await enrollment.program()
+    team = [{"external_id": f"dev-{n}", "manager_id": "head", "identity": "woman in tech"} for n in range(5)]
+    file = [{"external_id": "top"}, {"external_id": "new"}, {"external_id": "head", "manager_id": "top"}]
+    await enrollment.import_rows(program, *file, *team)
+    await enrollment.import_rows(another, team[0])
+    before = {e.participant: e for e in await published(enrollment) if isinstance(e, MatchingProfileSet)}
+
+    await enrollment.import_rows(program, {"external_id": "head", "manager_id": "new"})
+
+    subjects = tuple([(await enrollment.sign_in(person))[0] for person in ("head", "new")])
+    after = {e.participant: e for e in await published(enrollment) if isinstance(e, MatchingProfileSet)}
+    below = [participant for participant, event in after.items() if event.manager_chain == subjects]
+    assert len(below) == 6
+    assert all(after[p] == before[p].model_copy(update={"manager_chain": subjects}) for p in below)
+    events = len(await stored(enrollment))
+    await enrollment.import_rows(program, {"external_id": "head", "manager_id": "new"})
+    assert len(await stored(enrollment)) == events + 1
+
+    path = f"/v1/programs/{program}/participants"
+    alone = enrollment.row | {"external_id": "head", "manager_id": ""}
+    assert (await enrollment.client.post(path, json=alone, headers=enrollment.administrator)).status_code == 200
+    participant = (await enrollment.listed(program))["dev-1"]["participant"]
+    assert await chain_of(enrollment, participant) == subjects[:1]
 
 
 async def test_a_manager_of_an_earlier_file_is_known_in_a_later_one(enrollment):

@@ -27,6 +27,11 @@ async def sign_up(enrollment, program, headers, **changes):
     return await enrollment.client.post(f"/v1/programs/{program}/participants", json=SIGN_UP | changes, headers=headers)
 
 
+async def with_a_manager(enrollment, program):
+    """The boss of whom who signs themselves up must tell."""
+    await enrollment.import_rows(program, {"external_id": "boss", "role": "mentee"})
+
+
 async def names(enrollment, headers, *participants):
     answer = await enrollment.client.post("/v1/names", json={"participants": participants}, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -35,9 +40,10 @@ async def names(enrollment, headers, *participants):
 
 async def test_a_person_signs_up_reads_themselves_and_leaves(enrollment):
     program = await enrollment.program()
+    await with_a_manager(enrollment, program)
     _, ada = await enrollment.sign_in("e-104")
 
-    answer = await sign_up(enrollment, program, ada)
+    answer = await sign_up(enrollment, program, ada, manager_id="boss")
     assert answer.status_code == 201, answer.text
     participant = answer.json()["participant"]
     path = answer.headers["location"]
@@ -83,11 +89,12 @@ async def test_a_person_signs_up_reads_themselves_and_leaves(enrollment):
 
 async def test_signing_up_again_brings_the_profile_up_to_date(enrollment):
     program = await enrollment.program()
+    await with_a_manager(enrollment, program)
     _, ada = await enrollment.sign_in("e-104")
-    first = await sign_up(enrollment, program, ada)
+    first = await sign_up(enrollment, program, ada, manager_id="boss")
 
     same = await sign_up(enrollment, program, ada)
-    changed = await sign_up(enrollment, program, ada, capacity=2, grade=1)
+    changed = await sign_up(enrollment, program, ada, capacity=2)
 
     assert (first.status_code, same.status_code, changed.status_code) == (201, 200, 200)
     assert first.headers["etag"] == same.headers["etag"] != changed.headers["etag"]
@@ -179,14 +186,19 @@ async def test_a_list_shows_a_coordinator_their_regions_page_by_page(enrollment,
 
 async def test_the_same_idempotency_key_signs_up_once(enrollment):
     program = await enrollment.program()
+    await with_a_manager(enrollment, program)
     _, ada = await enrollment.sign_in("e-104")
     headers = ada | {"idempotency-key": "once"}
 
-    first = await sign_up(enrollment, program, headers)
-    again = await sign_up(enrollment, program, headers)
+    first = await sign_up(enrollment, program, headers, manager_id="boss")
+    again = await sign_up(enrollment, program, headers, manager_id="boss")
+    closing = enrollment.administrator | {"if-match": '"2"'}
+    assert (await enrollment.client.post(f"/v1/programs/{program}/close", headers=closing)).status_code == 200
+    late = await sign_up(enrollment, program, headers, manager_id="boss")
 
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == again.json()
+    assert [answer.status_code for answer in (first, again, late)] == [201, 201, 201]
+    assert first.json() == again.json() == late.json()
+    assert (await sign_up(enrollment, program, ada, manager_id="boss")).status_code == 409
 
 
 async def test_nobody_steps_out_of_their_own_reporting_line(enrollment):
@@ -202,15 +214,56 @@ async def test_nobody_steps_out_of_their_own_reporting_line(enrollment):
     for manager in (None, "boss"):
         kept = await sign_up(enrollment, program, ada, manager_id=manager, grade=1)
         assert kept.status_code == 200, kept.text
-    refused = await sign_up(enrollment, program, ada, manager_id="friend")
+    refused = await sign_up(enrollment, program, ada, manager_id="friend", grade=1)
     assert [error["where"] for error in refused.json()["errors"]] == ["manager_id"]
+    unknown = await sign_up(enrollment, program, ada, manager_id="nobody", grade=1)
+    assert unknown.json() == refused.json()
+    promoted = await sign_up(enrollment, program, ada, grade=2)
+    assert [error["where"] for error in promoted.json()["errors"]] == ["grade"]
     assert (await sign_up(enrollment, program, enrollment.administrator, manager_id="friend")).status_code == 200
 
 
 async def test_one_person_is_another_participant_in_another_program(enrollment):
+    programs = [await enrollment.program(), await enrollment.program()]
+    await with_a_manager(enrollment, programs[0])
     _, ada = await enrollment.sign_in("e-104")
 
-    first = await sign_up(enrollment, await enrollment.program(), ada)
-    second = await sign_up(enrollment, await enrollment.program(), ada)
+    first, second = [await sign_up(enrollment, program, ada, manager_id="boss") for program in programs]
 
     assert first.json()["participant"] != second.json()["participant"]
+
+
+async def test_a_role_or_a_region_to_coordinate_is_no_way_out_of_ones_own_reporting_line(enrollment):
+    program = await enrollment.program()
+    await enrollment.import_rows(
+        program, {"external_id": "boss"}, {"external_id": "friend"}, {"external_id": "e-104", "manager_id": "boss"}
+    )
+    _, operator = await enrollment.sign_in("e-104", "operator", "auditor")
+    coordinator = await enrollment.coordinator(program, "e-104", "EMEA")
+
+    for headers in (operator, coordinator):
+        refused = await sign_up(enrollment, program, headers, manager_id="friend", grade=1)
+        assert [error["where"] for error in refused.json()["errors"]] == ["manager_id"]
+    uploaded = await enrollment.upload(
+        program, enrollment.file_of({"external_id": "e-104", "manager_id": "friend"}), coordinator
+    )
+    assert [problem["column"] for problem in uploaded.json()["problems"]] == ["manager_id"]
+
+
+async def test_who_signs_themselves_up_names_a_manager_whom_somebody_signed_up(enrollment):
+    program = await enrollment.program()
+    await with_a_manager(enrollment, program)
+    _, ada = await enrollment.sign_in("e-104")
+    await enrollment.sign_in("accomplice")
+
+    refused = [await sign_up(enrollment, program, ada, manager_id=person) for person in (None, "accomplice", "nobody")]
+
+    assert [answer.status_code for answer in refused] == [422, 422, 422]
+    assert refused[0].json() == refused[1].json() == refused[2].json()
+    assert "import you first" in refused[0].text
+    assert (await sign_up(enrollment, program, ada, manager_id="boss")).status_code == 201
+    await enrollment.import_rows(program, {"external_id": "top"})
+    _, top = await enrollment.sign_in("top")
+    vouched = {"external_id": "top", "grade": 1}
+    assert (await sign_up(enrollment, program, top, **vouched)).status_code == 200
+    assert (await sign_up(enrollment, program, top, **vouched, manager_id="boss")).status_code == 422

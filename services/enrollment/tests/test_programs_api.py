@@ -30,7 +30,7 @@ async def test_a_program_goes_from_draft_to_open_to_closed(enrollment):
     created = await create(enrollment)
     assert created.status_code == 201
     path = created.headers["location"]
-    draft = await enrollment.client.get(path, headers=enrollment.running.token())
+    draft = await enrollment.client.get(path, headers=enrollment.administrator)
     assert draft.json() == {
         **PROGRAM,
         "name": "Reverse mentoring",
@@ -46,8 +46,34 @@ async def test_a_program_goes_from_draft_to_open_to_closed(enrollment):
     program = created.json()["program"]
     opened = await change(enrollment, program, "open", draft.headers["etag"])
     assert (opened.status_code, opened.json()["state"]) == (200, "open")
+    assert (await enrollment.client.get(path, headers=enrollment.running.token())).json()["state"] == "open"
     closed = await change(enrollment, program, "close", opened.headers["etag"])
     assert (closed.status_code, closed.json()["state"]) == (200, "closed")
+
+
+async def test_a_draft_is_there_for_administrators_and_its_coordinators_alone(enrollment):
+    path = (await create(enrollment)).headers["location"]
+    coordinator = await enrollment.coordinator(path.rsplit("/", 1)[1], "hr-1", "EMEA")
+
+    for headers in (enrollment.administrator, coordinator):
+        assert (await enrollment.client.get(path, headers=headers)).status_code == 200
+    for headers in (enrollment.running.token(), enrollment.running.token(roles=["operator", "auditor"])):
+        assert (await enrollment.client.get(path, headers=headers)).status_code == 404
+
+
+async def test_a_program_is_taken_from_a_coordinator_by_giving_them_no_region(enrollment):
+    program = await enrollment.program()
+    coordinator = await enrollment.coordinator(program, "hr-1", "EMEA")
+    path = f"/v1/programs/{program}"
+    assert (await enrollment.client.get(f"{path}/participants", headers=coordinator)).status_code == 200
+
+    given = {"external_id": "hr-1", "regions": []}
+    answer = await enrollment.client.post(f"{path}/coordinators", json=given, headers=enrollment.administrator)
+    again = await enrollment.client.post(f"{path}/coordinators", json=given, headers=enrollment.administrator)
+
+    assert (answer.status_code, again.status_code) == (201, 201)
+    assert answer.headers["etag"] == again.headers["etag"]
+    assert (await enrollment.client.get(f"{path}/participants", headers=coordinator)).status_code == 404
 
 
 async def test_opening_needs_the_version_that_was_read(enrollment):

@@ -16,6 +16,7 @@ from enrollment.signup_file import (
     circles,
     read_cells,
     settle,
+    unshortened,
 )
 
 RULES = Rules(regions=("EMEA",), dividing_grade=3)
@@ -129,17 +130,47 @@ def test_who_signs_themselves_up_keeps_the_manager_that_is_known():
     people = {person: person for person in ("a", "boss", "friend")}
 
     def alone(manager: str | None) -> Any:
-        return settle([row(1, "a", manager)], people, {"a": "boss"}, known_stays=True)
+        return settle([row(1, "a", manager)], people, {"a": "boss"}, own="a")
 
     assert alone(None).chains == alone("boss").chains == {"a": ("boss",)}
-    (refused,) = alone("friend").refused
-    assert "Another manager is known" in refused.problems[0].message
+    for manager in ("friend", "whoever"):
+        (refused,) = alone(manager).refused
+        assert refused.problems[0].column == "manager_id"
+    assert alone("friend").refused == alone("whoever").refused
 
 
 def test_who_signs_themselves_up_first_says_who_their_manager_is():
-    found = settle([row(1, "a", "boss")], {"a": "a", "boss": "boss"}, {}, known_stays=True)
+    found = settle([row(1, "a", "boss")], {"a": "a", "boss": "boss"}, {}, own="a")
+    silent = settle([row(1, "a")], {"a": "a", "boss": "boss"}, {}, own="a")
+    at_the_top = settle([row(1, "a")], {"a": "a", "boss": "boss"}, {}, own="a", tops=["a"])
 
     assert found.chains == {"a": ("boss",)}
+    assert "import you first" in silent.refused[0].problems[0].message
+    assert at_the_top.chains == {"a": ()}
+
+
+def test_a_bad_row_counts_only_where_nothing_is_known_of_its_person():
+    found = settled(
+        row(2, "a", "b"), bad_row(3, "b", "friend"), bad_row(4, "boss", "top"), row(5, "top"), known={"b": "boss"}
+    )
+
+    assert found.chains == {"a": ("b", "boss", "top"), "top": ()}
+    assert found.learnt == {"boss": "top"}
+
+
+def test_a_circle_through_somebody_known_leaves_what_was_known_of_them():
+    found = settled(row(2, "a", "b"), row(3, "below", "b"), known={"b": "a", "a": "top"})
+
+    assert found.chains == {"below": ("b", "a", "top")}
+
+
+def test_a_chain_keeps_who_stood_above_its_end():
+    assert unshortened("a", ("b",), ("b", "c", "top"), ()) == ("b", "c", "top")
+    assert unshortened("a", ("x", "b"), ("b", "c"), ()) == ("x", "b", "c")
+    assert unshortened("a", (), ("b", "c"), ()) == ("b", "c")
+    assert unshortened("a", ("b",), ("b", "c", "top"), ("b",)) == ("b",)
+    assert unshortened("a", ("x",), ("b", "c"), ()) == ("x",)
+    assert unshortened("a", ("c", "b"), ("b", "c"), ()) == ("c", "b")
 
 
 PEOPLE = st.sampled_from("abcdef")

@@ -1,6 +1,6 @@
 """Commands: which streams a decision reads, and what it appends to which. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from enrollment.domain.participant import PARTICIPANT, Entry
 from enrollment.domain.program import PROGRAM, Terms
 from enrollment.domain.sign_up_file import SIGN_UP_FILE, SignUpFileImported
 from enrollment.domain.subject import SUBJECT, Details
+from enrollment.signup_file import unshortened
 from events.runtime.private_events import Event
 from events.runtime.streams import Command, Stream, Streams
 
@@ -78,6 +79,27 @@ def sign_up(participant: UUID, entry: Entry, details: Details, *, now: datetime,
         yield from ((part, event) for event in signed_up)
 
     return Command(loads=(program, person, part), decide=decide, at=now, actor=actor, correlation=participant)
+
+
+def move_in_line(
+    participant: UUID,
+    subject: UUID,
+    manager_chain: tuple[UUID, ...],
+    tops: Collection[UUID],
+    *,
+    now: datetime,
+    actor: UUID,
+) -> Command:
+    """Note who stands above a participant since a manager above them changed. `tops` have no manager, for certain."""
+    stream = PARTICIPANT.stream(participant)
+
+    def decide(streams: Streams) -> Iterator[tuple[Stream[Any], Event]]:
+        profile = streams[stream].profile
+        before = profile.manager_chain if profile else ()
+        chain = unshortened(subject, manager_chain, before, tops)
+        yield from ((stream, event) for event in participants.move_in_line(streams[stream], chain))
+
+    return Command(loads=(stream,), decide=decide, at=now, actor=actor, correlation=participant)
 
 
 def note_import(file: UUID, imported: SignUpFileImported, *, now: datetime, actor: UUID) -> Command:

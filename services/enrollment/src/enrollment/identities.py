@@ -89,12 +89,14 @@ async def subjects_of(
     return subjects
 
 
-async def participants_of(conn: AsyncConnection, program: UUID, subjects: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """Participants by subject; whoever is none yet becomes one. In a transaction of its own, too."""
+async def participants_of(
+    conn: AsyncConnection, program: UUID, subjects: Collection[UUID], *, allocate: bool = True
+) -> Mapping[UUID, UUID]:
+    """Participants by subject. With `allocate`, whoever is none yet becomes one: in a transaction of its own, too."""
     found = await conn.execute(_PARTICIPATIONS, {"program": program, "subjects": list(subjects)})
     participants = {row.subject: row.participant for row in found}
     missing = [subject for subject in subjects if subject not in participants]
-    if missing:
+    if missing and allocate:
         new = {
             "program": [program] * len(missing),
             "subject": missing,

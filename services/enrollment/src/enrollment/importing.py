@@ -6,45 +6,19 @@ when a later set fails: the same file again goes on from there.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
 from enrollment import commands, identities, reporting_lines
-from enrollment.domain.participant import (
-    Entry,
-    HasLeft,
-    Identity,
-    ParticipantEnrolled,
-    Profile,
-    RegionStays,
-    RoleStays,
-)
+from enrollment.domain.participant import Entry, Identity, ParticipantEnrolled, Profile
 from enrollment.domain.subject import Details
-from enrollment.identities import BlindIndex
-from enrollment.signup_file import Problem, RefusedRow, Settled, SignUp, settle
-from enrollment.transport import Seal
-from events.runtime.group_commit import GroupCommit
+from enrollment.settling import COLUMN, Desk, People, keeping_their_place, people_of, settle_rows
+from enrollment.signup_file import MOST_LEVELS, Problem, RefusedRow, Settled, SignUp, chain_above
 from events.runtime.refusals import Refusal
 from events.runtime.streams import Command, Outcome
 
 _SET = 256
 """People at once: what one flight of the store carries."""
-_COLUMN: Mapping[type[Refusal], str] = {HasLeft: "external_id", RoleStays: "role", RegionStays: "region"}
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where sign-ups for one program are taken in, on behalf of one caller."""
-
-    store: GroupCommit
-    blind: BlindIndex
-    seal: Seal
-    program: UUID
-    actor: UUID
-    now: datetime
-    for_oneself: bool = False
-    """Who signs themselves up cannot change a manager that is known: the way out of one's own reporting line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +27,8 @@ class Application:
 
     line: int
     participant: UUID
+    subject: UUID
+    manager: UUID | None
     command: Command
 
 
@@ -74,7 +50,7 @@ class Report:
     def count(self, application: Application, outcome: Outcome | BaseException) -> None:
         """Note what became of one row. Raises what is no refusal."""
         if isinstance(outcome, Refusal):
-            problem = Problem(application.line, _COLUMN.get(type(outcome)), outcome.detail)
+            problem = Problem(application.line, COLUMN.get(type(outcome)), outcome.detail)
             self.refused.append(RefusedRow(application.line, (problem,)))
         elif isinstance(outcome, BaseException):
             raise outcome
@@ -88,36 +64,69 @@ class Report:
 
 async def import_rows(desk: Desk, rows: Sequence[SignUp | RefusedRow]) -> Report:
     """Take in every row that can go in. Repeating it changes nothing."""
-    settled, subjects = await settle_people(desk, rows)
+    people = await people_of(desk, rows)
+    settled = await settle_rows(desk, keeping_their_place(rows, people), people)
     report = Report(rows=len(rows), refused=list(settled.refused))
+    await learn(desk, rows, settled, people)
+    taken: dict[UUID, Application] = {}
     for some in _sets(settled.accepted):
-        applications = await applications_of(desk, some, settled, subjects)
+        applications = await applications_of(desk, some, settled, people.subjects)
         outcomes = await desk.store.execute_all([application.command for application in applications])
         for application, outcome in zip(applications, outcomes, strict=True):
             report.count(application, outcome)
+        went_in = [a for a, outcome in zip(applications, outcomes, strict=True) if isinstance(outcome, Outcome)]
+        await note_lines(desk, went_in)
+        taken |= {application.participant: application for application in went_in}
+    await move_those_below(desk, list(taken.values()))
     return report
 
 
-async def settle_people(desk: Desk, rows: Iterable[SignUp | RefusedRow]) -> tuple[Settled[UUID], Mapping[str, UUID]]:
-    """Rows whose managers are known to the top, and subjects by external id. Notes who reports to whom.
+async def learn(desk: Desk, rows: Iterable[SignUp | RefusedRow], settled: Settled[UUID], people: People) -> None:
+    """Keep who bad rows report to, where nothing is known of their people and the caller may sign them up."""
+    learnt = {
+        people.subjects[person]: settled.learnt[person]
+        for row in rows
+        if (person := row.external_id) is not None
+        and person in settled.learnt
+        and people.subjects[person] not in people.standing
+        and (desk.regions is None or row.region in desk.regions)
+    }
+    if learnt:
+        async with desk.store.pool.begin() as conn:
+            await reporting_lines.put(conn, learnt)
 
-    In transactions of its own, before any command: an append must be the first write of its transaction.
-    """
-    rows = list(rows)
-    people = {row.external_id for row in rows if row.external_id is not None}
-    managers = {row.manager_id for row in rows if row.manager_id is not None} - people
-    async with desk.store.pool.begin() as conn:
-        subjects = {
-            **await identities.subjects_of(conn, desk.blind, people, allocate=True),
-            **await identities.subjects_of(conn, desk.blind, managers, allocate=False),
-        }
-    async with desk.store.pool.begin() as conn:
-        await reporting_lines.alone(conn)
-        known = await reporting_lines.known_above(conn, list(subjects.values()))
-        settled = settle(rows, subjects, known, known_stays=desk.for_oneself)
-        nearest = {subjects[person]: chain[0] if chain else None for person, chain in settled.chains.items()}
-        await reporting_lines.put(conn, nearest)
-    return settled, subjects
+
+async def note_lines(desk: Desk, went_in: Collection[Application]) -> None:
+    """Note who reports to whom: of people who went in alone, since a refusal changes nothing."""
+    if went_in:
+        async with desk.store.pool.begin() as conn:
+            await reporting_lines.put(conn, {application.subject: application.manager for application in went_in})
+
+
+async def move_those_below(desk: Desk, went_in: Collection[Application]) -> None:
+    """Whoever stands below one of these people and was not signed up with them gets the chain that holds now."""
+    if not went_in:
+        return
+    changed = [application.subject for application in went_in]
+    tops = {application.subject for application in went_in if application.manager is None}
+    done = {application.participant for application in went_in}
+    after = UUID(int=0)
+    while True:
+        async with desk.store.pool.connect() as conn:
+            page = await reporting_lines.participants_below(conn, changed, others_than=done, after=after, most=_SET)
+            known = await reporting_lines.known_above(conn, list(page.values()))
+        moves = [
+            commands.move_in_line(
+                participant, subject, chain_above(subject, known)[:MOST_LEVELS], tops, now=desk.now, actor=desk.actor
+            )
+            for participant, subject in page.items()
+        ]
+        for outcome in await desk.store.execute_all(moves):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if len(page) < _SET:
+            return
+        after = max(page)
 
 
 async def applications_of(
@@ -131,6 +140,8 @@ async def applications_of(
         Application(
             row.line,
             participants[person],
+            person,
+            next(iter(settled.chains[row.external_id]), None),
             commands.sign_up(
                 participants[person],
                 _entry(desk, row, person, participants[person], settled.chains[row.external_id]),
@@ -141,16 +152,6 @@ async def applications_of(
         )
         for row, person in zip(rows, people, strict=True)
     ]
-
-
-def within(rows: Iterable[SignUp | RefusedRow], regions: Collection[str]) -> Iterator[SignUp | RefusedRow]:
-    """Only rows of these regions go in. Of the others it is still read who reports to whom, as of any bad row."""
-    for row in rows:
-        if isinstance(row, SignUp) and row.region not in regions:
-            message = f"You coordinate {', '.join(regions)}. Leave the row to the coordinator of {row.region}."
-            yield RefusedRow(row.line, (Problem(row.line, "region", message),), row.external_id, row.manager_id)
-        else:
-            yield row
 
 
 def _entry(desk: Desk, row: SignUp, subject: UUID, participant: UUID, manager_chain: tuple[UUID, ...]) -> Entry:

@@ -11,7 +11,8 @@ from enrollment import access, commands
 from enrollment.domain.program import PROGRAM, Terms, must_be_open
 from enrollment.domain.sign_up_file import SignUpFileImported
 from enrollment.identities import BlindIndex
-from enrollment.importing import Desk, import_rows, within
+from enrollment.importing import import_rows
+from enrollment.settling import Desk, within
 from enrollment.signup_file import MOST_BYTES, RefusedRow, Rules, SignUp, Unreadable, read
 from enrollment.transport import Seal
 from events.contracts.authorization import Relation
@@ -56,9 +57,10 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
             raise NotCsv
         rows = await asyncio.to_thread(_read, await request.body(), rules)
-        if Relation.ADMINISTRATOR not in relations:
-            rows = list(within(rows, state.coordinators[call.caller.subject]))
-        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now)
+        regions = None if Relation.ADMINISTRATOR in relations else state.coordinators[call.caller.subject]
+        if regions is not None:
+            rows = list(within(rows, regions))
+        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now, regions)
         report = await import_rows(desk, rows)
         file = uuid4()
         imported = SignUpFileImported(

@@ -13,7 +13,9 @@ from enrollment import access, commands, identities
 from enrollment.domain.program import PROGRAM, Program, State, Terms, terms_of
 from enrollment.identities import BlindIndex
 from enrollment.signup_file import cells
+from events.contracts.authorization import Relation
 from events.runtime.http import Answer, Call, Edge, IfMatch
+from events.runtime.refusals import NotFound
 from events.runtime.streams import Outcome
 
 
@@ -35,7 +37,7 @@ def _short_text(longest: int) -> AfterValidator:
 
 _Name = Annotated[str, Field(max_length=400), _short_text(200)]
 _Region = Annotated[str, Field(max_length=120), _short_text(60)]
-_Regions = Annotated[tuple[_Region, ...], Field(min_length=1, max_length=50)]
+_Regions = Annotated[tuple[_Region, ...], Field(max_length=50)]
 _GradeName = Annotated[str, Field(max_length=120), _short_text(60)]
 _Hours = Annotated[str, Field(max_length=20), _cell(lambda value: cells.working_hours(value, "09:00-17:00"))]
 _Threshold = Annotated[int, Field(ge=5, le=1000)]
@@ -61,7 +63,7 @@ class NewProgram(BaseModel):
     )
 
     name: _Name
-    regions: _Regions
+    regions: Annotated[_Regions, Field(min_length=1)]
     starts_on: date
     ends_on: date
     cadence_days: Annotated[int, Field(ge=1, le=365)] = 30
@@ -105,7 +107,11 @@ def routes(edge: Edge, *, blind: BlindIndex) -> APIRouter:
 
     @router.get("/v1/programs/{program}", **edge.action("program.read"))
     async def read(program: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        """A program's terms. A draft is there only for administrators and who will coordinate it."""
         version, state = await call.load(PROGRAM.stream(program))
+        may_see_drafts = {Relation.ADMINISTRATOR, Relation.COORDINATOR}
+        if state.state is State.DRAFT and not may_see_drafts & access.to_program(call.caller, state):
+            raise NotFound
         return call.reply(Answer(_shown(program, state), version=version))
 
     @router.post("/v1/programs/{program}/open", **edge.action("program.open"))
@@ -122,7 +128,10 @@ def routes(edge: Edge, *, blind: BlindIndex) -> APIRouter:
 
     @router.post("/v1/programs/{program}/coordinators", **edge.action("coordinator.assign"))
     async def assign(program: UUID, given: NewCoordinator, call: Annotated[Call, Depends(edge.call)]) -> Response:
-        """Let somebody run the program in these regions, instead of those they had."""
+        """Let somebody run the program in these regions, instead of those they had.
+
+        `"regions": []` takes the program from them: they coordinate it nowhere any more.
+        """
         call.permit(access.to_program(call.caller, Program()))
         async with edge.commands.pool.begin() as conn:
             subjects = await identities.subjects_of(conn, blind, [given.external_id], allocate=True)

@@ -11,7 +11,8 @@ from enrollment.api.imports import rules_of
 from enrollment.domain.participant import ParticipantEnrolled
 from enrollment.domain.program import PROGRAM, Program, must_be_open
 from enrollment.identities import BlindIndex
-from enrollment.importing import Desk, applications_of, settle_people
+from enrollment.importing import applications_of, move_those_below, note_lines
+from enrollment.settling import Desk, people_of, settle_rows
 from enrollment.signup_file import Problem, RefusedRow, SignUp, read_cells
 from enrollment.transport import Seal
 from events.contracts.authorization import Relation
@@ -93,6 +94,8 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
     @router.post("/v1/programs/{program}/participants", **edge.action("participant.enroll"))
     async def enroll(program: UUID, given: SignUpRow, call: Annotated[Call, Depends(edge.call)]) -> Response:
         """Sign up oneself, or somebody else as their coordinator; signing up again brings the profile up to date."""
+        if (before := await call.repeated()) is not None:
+            return before
         _, state = await call.load(PROGRAM.stream(program))
         terms = must_be_open(state)
         row = read_cells(given.cells(), rules_of(terms))
@@ -101,14 +104,19 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
         call.permit(relations)
         if isinstance(row, RefusedRow):
             raise SignUpRefused(row.problems)
-        for_oneself = relations == {Relation.ANYONE}
-        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now, for_oneself=for_oneself)
-        settled, subjects = await settle_people(desk, [row])
+        everywhere = Relation.ADMINISTRATOR in relations
+        regions = None if everywhere else state.coordinators.get(call.caller.subject, ())
+        desk = Desk(edge.commands, blind, seal, program, call.caller.subject, call.now, regions)
+        people = await people_of(desk, [row])
+        settled = await settle_rows(desk, [row], people)
         if settled.refused:
             raise SignUpRefused(settled.refused[0].problems)
-        (application,) = await applications_of(desk, settled.accepted, settled, subjects)
+        (application,) = await applications_of(desk, settled.accepted, settled, people.subjects)
         participant = application.participant
-        return await call.execute(application.command, lambda outcome: _enrolled(participant, outcome))
+        response = await call.execute(application.command, lambda outcome: _enrolled(participant, outcome))
+        await note_lines(desk, [application])
+        await move_those_below(desk, [application])
+        return response
 
     async def to_sign_up(call: Call, program: Program, external_id: str | None, region: str) -> set[Relation]:
         relations = access.to_program(call.caller, program, [region])

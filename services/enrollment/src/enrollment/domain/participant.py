@@ -117,6 +117,7 @@ class Participant:
     place: Place | None = None
     profile: Profile | None = None
     identity: Identity = field(default_factory=Identity)
+    sealed_identity: str | None = field(default=None, repr=False)
 
 
 class HasLeft(Refusal):
@@ -142,21 +143,53 @@ def sign_up(participant: Participant, entry: Entry) -> list[Event]:
 
     Raises HasLeft, RoleStays and RegionStays.
     """
-    if participant.status is Status.WITHDRAWN:
-        raise HasLeft("This person has left the program for good; take the row out")
+    keep_place(participant, role=None if entry.role_is_automatic else entry.role, region=entry.region)
     place = participant.place
     if place is None:
         enrolled = ParticipantEnrolled(
             program=entry.program, subject=entry.subject, role=entry.role, region=entry.region
         )
         return [enrolled, _profile_given(entry, entry.role)]
-    if entry.role is not place.role and not entry.role_is_automatic:
-        raise RoleStays(f"This person takes part as {place.role}; write {place.role} or auto")
-    if entry.region != place.region:
-        raise RegionStays(f"This person takes part in {place.region}; keep that region in this program")
     if (participant.profile, participant.identity) == (entry.profile, entry.identity):
         return []
     return [_profile_given(entry, place.role)]
+
+
+def keep_place(participant: Participant, *, role: Role | None, region: str) -> None:
+    """Go on if somebody can sign up with this role (None: any) and region.
+
+    Raises HasLeft, RoleStays and RegionStays.
+    """
+    if participant.status is Status.WITHDRAWN:
+        raise HasLeft("This person has left the program for good; take the row out")
+    place = participant.place
+    if place is None:
+        return
+    if role not in {None, place.role}:
+        raise RoleStays(f"This person takes part as {place.role}; write {place.role} or auto")
+    if region != place.region:
+        raise RegionStays(f"This person takes part in {place.region}; keep that region in this program")
+
+
+def move_in_line(participant: Participant, manager_chain: tuple[UUID, ...]) -> list[Event]:
+    """Note that other managers stand above somebody who takes part; nothing when it is known."""
+    place, profile = participant.place, participant.profile
+    if participant.status is not Status.ACTIVE or place is None or profile is None:
+        return []
+    if profile.manager_chain == manager_chain:
+        return []
+    return [
+        ProfileGiven(
+            program=place.program,
+            subject=place.subject,
+            role=place.role,
+            region=place.region,
+            profile=profile.model_copy(update={"manager_chain": manager_chain}),
+            identity=participant.identity.identity,
+            identity_wish=participant.identity.wish,
+            sealed_identity=participant.sealed_identity,
+        )
+    ]
 
 
 def withdraw(participant: Participant) -> list[Event]:
@@ -195,7 +228,7 @@ def evolve(participant: Participant, event: Event) -> Participant:
             return replace(participant, status=Status.ACTIVE, place=place)
         case ProfileGiven():
             identity = Identity(event.identity, event.identity_wish)
-            return replace(participant, profile=event.profile, identity=identity)
+            return replace(participant, profile=event.profile, identity=identity, sealed_identity=event.sealed_identity)
         case ParticipantWithdrew():
             return replace(participant, status=Status.WITHDRAWN)
     return participant

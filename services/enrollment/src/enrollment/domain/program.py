@@ -55,7 +55,7 @@ class ProgramClosed(Event):
 
 
 class CoordinatorAssigned(Event):
-    """A subject runs the program in these regions, and in no others from here on."""
+    """A subject runs the program in these regions, and in no others from here on; in none, when there are none."""
 
     type: ClassVar[str] = "CoordinatorAssigned"
     subject: UUID
@@ -137,7 +137,7 @@ def close_program(program: Program) -> list[Event]:
 
 
 def assign_coordinator(program: Program, subject: UUID, regions: tuple[str, ...]) -> list[Event]:
-    """Let a subject run the program in these regions. Raises UnknownRegion."""
+    """Let a subject run the program in these regions alone; none takes it from them. Raises UnknownRegion."""
     terms = terms_of(program)
     by_name = {name.casefold(): name for name in terms.regions}
     unknown = [region for region in regions if region.casefold() not in by_name]
@@ -145,7 +145,7 @@ def assign_coordinator(program: Program, subject: UUID, regions: tuple[str, ...]
         raise UnknownRegion(f"The program has {', '.join(terms.regions)}, and not {', '.join(unknown)}")
     chosen = {by_name[region.casefold()] for region in regions}
     assigned = tuple(region for region in terms.regions if region in chosen)
-    if program.coordinators.get(subject) == assigned:
+    if program.coordinators.get(subject, ()) == assigned:
         return []
     return [CoordinatorAssigned(subject=subject, regions=assigned)]
 

@@ -4,7 +4,7 @@ The service reads uploads with it, and the command line checks a file with it be
 """
 
 from enrollment.signup_file.heading import COLUMNS, MAY_BE_ABSENT, Problem, Unreadable
-from enrollment.signup_file.reporting_lines import MOST_LEVELS, Settled, chain_above, circles, settle
+from enrollment.signup_file.reporting_lines import MOST_LEVELS, Settled, chain_above, circles, settle, unshortened
 from enrollment.signup_file.sign_ups import MOST_BYTES, MOST_ROWS, RefusedRow, Rules, SignUp, read, read_cells
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "read",
     "read_cells",
     "settle",
+    "unshortened",
 ]

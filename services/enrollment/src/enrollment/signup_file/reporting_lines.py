@@ -1,6 +1,6 @@
 """Who stands above whom. Everybody has at most one manager: a way up ends at the top or runs in a circle."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,6 +13,11 @@ K = TypeVar("K", bound=Hashable)
 MOST_LEVELS = 100
 """No organisation has more; beyond that, ids in the file are mixed up."""
 _SHOWN = 8
+_OWN_LINE = (
+    "This manager_id cannot be taken in here. If your coordinator has signed you up before, leave it out. If not, "
+    "write your manager's external_id, or ask your coordinator to import you first."
+)
+"""The same whatever is wrong: who signs themselves up learns from it of nobody whether they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Settled(Generic[K]):
     refused: tuple[RefusedRow, ...]
     chains: Mapping[str, tuple[K, ...]]
     """External id of an accepted row → its managers, nearest first."""
+    learnt: Mapping[str, K]
+    """External id of a bad row → the manager it names, where none was known of its person."""
 
 
 def settle(
@@ -30,13 +37,15 @@ def settle(
     key_of: Mapping[str, K],
     known: Mapping[K, K],
     *,
-    known_stays: bool = False,
+    own: K | None = None,
+    tops: Collection[K] = (),
 ) -> Settled[K]:
     """Follow everybody's managers to the top, through the file and through who is known already.
 
     `key_of` tells people apart by external id: all of the file's and the managers that are known. A bad row still says
-    who its person reports to, since a gap would let a reporting line be matched; nothing of it is kept. With
-    `known_stays`, a row cannot change a manager that is known: nobody steps out of their own reporting line.
+    who its person reports to where that is not known, since a gap would let a reporting line be matched. `own` is who
+    gives in the rows, unless they may change any: nobody steps out of their own reporting line. `tops` are people of
+    whom somebody else has said that they have no manager.
     """
     accepted: dict[K, SignUp] = {}
     refused: list[RefusedRow] = []
@@ -45,10 +54,13 @@ def settle(
     for row in rows:
         if isinstance(row, RefusedRow):
             refused.append(row)
-            manager = key_of.get(row.manager_id) if row.manager_id is not None else None
+            if row.external_id is None or row.manager_id is None or key_of[row.external_id] in known:
+                continue
+            manager = key_of.get(row.manager_id)
         else:
             try:
-                manager = _manager(row, key_of, known if known_stays else {})
+                is_own = own is not None and key_of[row.external_id] == own
+                manager = _own_manager(row, key_of, known, tops) if is_own else _manager(row, key_of)
             except Misfit as misfit:
                 refused.append(_refused(row, str(misfit)))
                 continue
@@ -67,22 +79,34 @@ def settle(
             del accepted[key]
         else:
             chains[row.external_id] = chain
-    return Settled(tuple(accepted.values()), tuple(sorted(refused, key=lambda row: row.line)), chains)
+    learnt = {
+        row.external_id: manager_of[key_of[row.external_id]]
+        for row in refused
+        if row.external_id is not None and key_of[row.external_id] in manager_of.keys() - known.keys()
+    }
+    return Settled(tuple(accepted.values()), tuple(sorted(refused, key=lambda row: row.line)), chains, learnt)
 
 
-def _manager(row: SignUp, key_of: Mapping[str, K], staying: Mapping[K, K]) -> K | None:
+def _own_manager(row: SignUp, key_of: Mapping[str, K], known: Mapping[K, K], tops: Collection[K]) -> K | None:
     """Raises Misfit."""
-    stays = staying.get(key_of[row.external_id])
-    if row.manager_id is None:
+    person = key_of[row.external_id]
+    stays = known.get(person)
+    said = key_of.get(row.manager_id) if row.manager_id is not None else None
+    if row.manager_id is None and (stays is not None or person in tops):
         return stays
+    if said is None or person in tops or stays not in {None, said}:
+        raise Misfit(_OWN_LINE)
+    return said
+
+
+def _manager(row: SignUp, key_of: Mapping[str, K]) -> K | None:
+    """Raises Misfit."""
+    if row.manager_id is None:
+        return None
     if row.manager_id not in key_of:
         raise Misfit(
             f"Nobody has the external_id {quoted(row.manager_id)}, in this file or before. "
             "Correct it, or add the manager's row."
-        )
-    if stays is not None and stays != key_of[row.manager_id]:
-        raise Misfit(
-            "Another manager is known of this person. Leave manager_id out, or ask a coordinator to change it."
         )
     return key_of[row.manager_id]
 
@@ -100,7 +124,8 @@ def _without_circles(
     while found := circles(manager_of):
         for circle in found:
             told = _told(circle, line_of)
-            for key in circle:
+            # Where nothing on it was given, what is known runs in a circle: it is cut, so that this comes to an end.
+            for key in given.intersection(circle) or set(circle):
                 if key in accepted:
                     refused.append(_refused(accepted.pop(key), told))
                 if key in given and key in known:
@@ -136,6 +161,18 @@ def circles(manager_of: Mapping[K, K]) -> list[tuple[K, ...]]:
             found.append(tuple(members[members.index(person) :]))
         settled.update(path)
     return found
+
+
+def unshortened(person: K, chain: tuple[K, ...], before: Sequence[K], tops: Collection[K]) -> tuple[K, ...]:
+    """The chain, and above its end whoever stood there before: of the end's manager nothing is known now, but was.
+
+    Not above one of `tops`, who are known to have no manager.
+    """
+    path, path_before = (person, *chain), (person, *before)
+    if path[-1] in tops or path[-1] not in path_before:
+        return chain
+    above = path_before[path_before.index(path[-1]) + 1 :]
+    return chain if set(above) & set(path) else (*chain, *above)[:MOST_LEVELS]
 
 
 def chain_above(person: K, manager_of: Mapping[K, K]) -> tuple[K, ...]:

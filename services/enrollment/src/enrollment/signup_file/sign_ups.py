@@ -63,6 +63,7 @@ class RefusedRow:
     external_id: str | None = None
     """Where it can be read: others may report to this person, though the row is bad."""
     manager_id: str | None = None
+    region: str | None = None
 
 
 def read(
@@ -102,7 +103,8 @@ def read_cells(row: Mapping[str, str], rules: Rules, line: int = 1) -> SignUp | 
         problems.append(Problem(line, "manager_id", message))
         values["manager_id"] = None
     if problems:
-        return RefusedRow(line, tuple(problems), values.get("external_id"), values.get("manager_id"))
+        known = {column: values.get(column) for column in ("external_id", "manager_id", "region")}
+        return RefusedRow(line, tuple(problems), **known)
     return SignUp(line=line, role_is_automatic=given is None, **values)
 
 
