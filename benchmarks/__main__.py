@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are kept")
     chosen = parser.parse_args(arguments)
     settle()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # so that the servers are stopped
     console = Console(width=None if sys.stdout.isatty() else 200)
     began = time.monotonic()
     figures: list[Figure] = []
