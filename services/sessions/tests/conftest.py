@@ -82,7 +82,7 @@ class Pair:
         return session
 
     async def log(self, session: str, by: Role = Role.MENTOR) -> httpx.Response:
-        held_at = self.service.service.clock.now()
+        held_at = self.service.service.clock.now() - timedelta(minutes=50)
         taught = {"mentor": ["short video"], "mentee": ["budgeting"]}
         return await self.change(
             by, f"sessions/{session}/log", {"held_at": held_at.isoformat(), "minutes": 50, "taught": taught}

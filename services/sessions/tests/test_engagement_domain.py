@@ -209,12 +209,16 @@ def test_a_session_held_before_the_agreement_is_none_of_the_program() -> None:
     assert log(engagement, session, NOW - DAY) != []
 
 
-def test_the_future_is_not_logged() -> None:
+def test_a_session_is_logged_only_when_it_is_over() -> None:
     session = uuid4()
     engagement = given(BEGUN, proposed(), signed(), planned(session, NOW + DAY))
     with pytest.raises(refusals.NotYetHeld):
         log(engagement, session, NOW + timedelta(seconds=1))
-    assert log(engagement, session, NOW) != []
+    with pytest.raises(refusals.NotYetHeld):
+        log(engagement, session, NOW - timedelta(minutes=1), minutes=600)
+    with pytest.raises(refusals.NotYetHeld):
+        log(engagement, session, NOW - timedelta(minutes=59))
+    assert log(engagement, session, NOW - timedelta(minutes=60)) != []
 
 
 def test_a_session_is_logged_once() -> None:

@@ -155,7 +155,8 @@ class PairOfPeople(RuleBasedStateMachine):
             return
         [agreed] = self._of(AgreementSigned)
         assert self.events.index(agreed) < self.events.index(logs[0])
-        assert all(agreed.signed_at <= log.held_at <= self.now for log in logs)
+        assert all(agreed.signed_at <= log.held_at for log in logs)
+        assert all(log.held_at + timedelta(minutes=log.minutes) <= self.now for log in logs)
 
     @invariant()
     def open_sessions_are_few_and_apart(self) -> None:

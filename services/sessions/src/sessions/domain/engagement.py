@@ -231,12 +231,12 @@ def log_session(
     author: UUID,
     now: datetime,
 ) -> list[Event]:
-    """Either side may, once; `minutes` is how long it really took."""
+    """Either side may, once and when it is over; `minutes` is how long it really took."""
     _must_go_on(engagement)
     _must_be_planned(engagement, session)
     if engagement.agreement is None or engagement.agreement.signed_at is None:
         raise refusals.NotAgreed
-    if held_at > now:
+    if held_at > now - timedelta(minutes=minutes):
         raise refusals.NotYetHeld(f"It is only {now.isoformat()}")
     if held_at < engagement.agreement.signed_at:
         raise refusals.BeforeAgreement(f"Both had signed at {engagement.agreement.signed_at.isoformat()}")

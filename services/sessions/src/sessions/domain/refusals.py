@@ -76,7 +76,7 @@ class AlreadyLogged(Refusal):
 
 
 class NotYetHeld(Refusal):
-    """A log of the future."""
+    """A log of the future, or of a session that would still go on."""
 
     slug, status, title = "not-yet-held", 422, "A session is logged after it was held"
 
