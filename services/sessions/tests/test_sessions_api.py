@@ -135,7 +135,11 @@ async def test_who_cancelled_and_why_is_told_to_nobody_and_no_text_is_stored_in_
     cancelled = await pair.change(Role.MENTEE, f"sessions/{session}/cancel", {"reason": SECRET})
     assert cancelled.status_code == 200
     await pass_time(service, 10)
-    body = {"held_at": service.service.clock.now().isoformat(), "minutes": 50, "taught": {"mentor": [SECRET]}}
+    body = {
+        "held_at": (service.service.clock.now() - timedelta(minutes=50)).isoformat(),
+        "minutes": 50,
+        "taught": {"mentor": [SECRET]},
+    }
     assert (await pair.change(Role.MENTEE, f"sessions/{held}/log", body)).status_code == 200
     await service.settle()
 
@@ -254,3 +258,9 @@ async def test_a_made_up_cursor_is_refused(begin, cursor):
     pair = await begin()
     answer = await pair.get(Role.MENTOR, f"/v1/me/engagements?cursor={cursor}")
     assert problem(answer) == (400, "bad-cursor")
+
+
+async def test_a_cursor_longer_than_any_is_refused_as_a_parameter(begin):
+    pair = await begin()
+    answer = await pair.get(Role.MENTOR, f"/v1/me/engagements?cursor={'x' * 201}")
+    assert answer.status_code == 422

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from events.contracts.enrollment import ProgramClosed
 from events.contracts.kinds import Role
 from events.contracts.matching import PairEnded
 
@@ -55,7 +56,7 @@ async def test_the_next_session_is_due_a_cadence_after_the_last_one(service, beg
     session = await pair.plan()
     await pass_time(service, 8)
     await pair.log(session)
-    held_at = service.service.clock.now()
+    held_at = service.service.clock.now() - timedelta(minutes=50)
     [(kind, due_at)] = await waiting(service, pair, Role.MENTEE)
     assert kind == "plan_session"
     assert abs(due_at - held_at - 30 * DAY) < timedelta(minutes=1)
@@ -65,6 +66,20 @@ async def test_nothing_waits_for_a_pair_that_meets_no_more(service, begin):
     pair = await begin()
     await service.deliver(PairEnded(pair=pair.id, program=pair.program))
     assert await kinds(service, pair) == [[], []]
+
+
+async def test_a_program_that_is_over_asks_its_pairs_for_nothing_new(service, begin, open_program):
+    program = await open_program()
+    agreed, new, met = [await begin(program) for _ in range(3)]
+    await agreed.agree()
+    await met.agree()
+    await met.plan()
+    await pass_time(service, 8)
+    assert await kinds(service, agreed) == [["plan_session"], ["plan_session"]]
+    assert await kinds(service, new) == [["propose_agreement"], ["propose_agreement"]]
+    await service.deliver(ProgramClosed(program=program))
+    assert await kinds(service, agreed) == await kinds(service, new) == [[], []]
+    assert await kinds(service, met) == [["log_session"], ["log_session"]]
 
 
 async def test_a_stranger_has_nothing_to_do(service, begin):

@@ -26,9 +26,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import membership
-from events.contracts.enrollment import ProgramOpened
+from events.contracts.enrollment import ProgramClosed, ProgramOpened
 from events.runtime.consuming import Received
-from events.runtime.database import unnest
+from events.runtime.database import any_of, unnest
 from events.runtime.private_events import Recorded
 from events.runtime.projecting import StoreProjection, TopicProjection
 from sessions.domain.engagement import (
@@ -84,6 +84,7 @@ programs = Table(
     Column("cadence_days", Integer, nullable=False),
     Column("sessions_per_pair", Integer, nullable=False),
     Column("rating_threshold", Integer, nullable=False),
+    Column("over", Boolean, nullable=False, server_default=false()),
 )
 
 Row = dict[str, Any]
@@ -123,6 +124,8 @@ _SETTLE = (
         number=_SETTLED.c.new_number,
     )
 )
+
+_CLOSE = update(programs).where(programs.c.program == any_of("closed", Uuid())).values(over=True)
 
 
 async def apply_engagements(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> None:
@@ -171,12 +174,18 @@ def _settled(event: SessionCancelled | SessionDropped | SessionLogged) -> Row:
 
 
 async def apply_programs(conn: AsyncConnection, received: Sequence[Received[Any]]) -> None:
-    """A program opens once; what it froze then does not change."""
-    rows = [
+    """A program opens once, what it froze then does not change, and it closes after that."""
+    events = [message.event for message in received]
+    opened = [
         event.model_dump(include={"program", "cadence_days", "sessions_per_pair", "rating_threshold"})
-        for event in (message.event for message in received)
+        for event in events
+        if isinstance(event, ProgramOpened)
     ]
-    await conn.execute(insert(programs).values(rows).on_conflict_do_nothing())
+    closed = [event.program for event in events if isinstance(event, ProgramClosed)]
+    if opened:
+        await conn.execute(insert(programs).values(opened).on_conflict_do_nothing())
+    if closed:
+        await conn.execute(_CLOSE, {"closed": closed})
 
 
 FROM_STORE = (
@@ -197,5 +206,5 @@ FROM_STORE = (
 )
 FROM_TOPICS = (
     membership.MEMBERSHIP,
-    TopicProjection(name="programs", handles=(ProgramOpened,), apply=apply_programs),
+    TopicProjection(name="programs", handles=(ProgramOpened, ProgramClosed), apply=apply_programs),
 )

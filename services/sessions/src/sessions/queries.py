@@ -49,6 +49,7 @@ class ListedEngagement:
     program_cadence_days: int | None
     """None, like the next, until the program's opening is known here."""
     sessions_per_pair: int | None
+    program_over: bool
     sessions: Sequence[ListedSession]
 
 
@@ -109,6 +110,7 @@ async def engagements_of(
                 members.c.participant,
                 programs.c.sessions_per_pair,
                 programs.c.cadence_days.label("program_cadence_days"),
+                programs.c.over.label("program_over"),
             )
             .join(
                 members,
@@ -135,6 +137,7 @@ async def engagements_of(
             version=row.version,
             program_cadence_days=row.program_cadence_days,
             sessions_per_pair=row.sessions_per_pair,
+            program_over=bool(row.program_over),
             sessions=sessions_of[row.pair],
         )
         for row in rows
@@ -157,7 +160,10 @@ async def _sessions_of(conn: AsyncConnection, pairs: Sequence[UUID]) -> Mapping[
 
 
 def next_steps(engagement: ListedEngagement, now: datetime) -> Iterator[NextStep]:
-    """What waits for this side: its signature, a session to log, or the next one to plan."""
+    """What waits for this side: its signature, a session to log, or the next one to plan.
+
+    A program that is over wants nothing new of its pairs; what they planned is still logged or cancelled.
+    """
     pair = engagement.pair
     if engagement.over:
         return
@@ -166,6 +172,8 @@ def next_steps(engagement: ListedEngagement, now: datetime) -> Iterator[NextStep
     for session in planned:
         if session.ends_at <= now:
             yield NextStep("log_session", "Log the session you held, or cancel it", pair, session.ends_at)
+    if engagement.program_over:
+        return
     if engagement.agreed_at is None:
         due_at = _after(engagement.begun_at, engagement.program_cadence_days)
         if engagement.proposed_by is None:

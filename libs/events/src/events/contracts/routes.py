@@ -19,7 +19,7 @@ _MEMBERSHIP = ("matching.membership", "sessions.membership", "feedback.membershi
 
 ROUTES: tuple[Route, ...] = (
     Route(enrollment.ProgramOpened, ("matching.reactor", "sessions.programs", "feedback.reactor")),
-    Route(enrollment.ProgramClosed, ("matching.reactor", "feedback.reactor")),
+    Route(enrollment.ProgramClosed, ("matching.reactor", "sessions.programs", "feedback.reactor")),
     Route(enrollment.ParticipantEnrolled, ("matching.reactor", *_MEMBERSHIP)),
     Route(enrollment.ParticipantWithdrawn, ("matching.reactor", "sessions.reactor", "feedback.reactor", *_MEMBERSHIP)),
     Route(enrollment.CoordinatorAssigned, _MEMBERSHIP),

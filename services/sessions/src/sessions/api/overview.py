@@ -15,6 +15,7 @@ from sessions import queries
 from sessions.api.engagement import state_of
 
 Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=200)]
 
 
 def routes(edge: Edge) -> APIRouter:
@@ -23,7 +24,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get("/v1/me/engagements", **edge.action("engagements.own"))
     async def own_engagements(
-        call: Annotated[Call, Depends(edge.call)], cursor: str | None = None, limit: Limit = 50
+        call: Annotated[Call, Depends(edge.call)], cursor: Cursor = None, limit: Limit = 50
     ) -> Response:
         """List the caller's engagements in all programs, past ones too."""
         async with edge.read() as conn:
