@@ -334,6 +334,23 @@ async def test_a_file_without_the_columns_is_refused_as_a_problem(enrollment, fi
     assert column in {problem["column"] for problem in answer.json()["problems"]}
 
 
+async def test_a_file_with_headings_of_its_own_goes_in_by_a_mapping(enrollment):
+    program = await enrollment.program()
+    file = enrollment.file_of({"external_id": "e-1"}).replace(b"external_id", b"Employee No", 1)
+    headers = enrollment.administrator | {"content-type": "text/csv"}
+
+    async def upload(*headings):
+        path = f"/v1/programs/{program}/imports"
+        return await enrollment.client.post(path, content=file, headers=headers, params={"heading": headings})
+
+    assert (await upload()).status_code == 422
+    assert (await upload("external_id=employee no", "given_name=Given Name")).json()["enrolled"] == 1
+    for bad in (["shoe_size=x"], ["external_id"], ["unit=x", "unit=y"], ["unit=x y", "role=X_Y"]):
+        refused = await upload(*bad)
+        assert (refused.status_code, refused.json()["type"]) == (422, "urn:problem-type:unusable-headings")
+    assert (await upload(*["unit=x"] * 20)).status_code == (await upload("unit=" + "x" * 200)).status_code == 422
+
+
 async def test_a_form_upload_is_told_how_to_send_the_file(enrollment):
     program = await enrollment.program()
 

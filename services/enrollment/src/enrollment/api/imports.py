@@ -1,11 +1,13 @@
 """The sign-up file's way in."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, ClassVar
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import StringConstraints
 
 from enrollment import access, commands
 from enrollment.domain.program import PROGRAM, Terms, must_be_open
@@ -13,7 +15,8 @@ from enrollment.domain.sign_up_file import SignUpFileImported
 from enrollment.identities import BlindIndex
 from enrollment.importing import import_rows
 from enrollment.settling import Desk, within
-from enrollment.signup_file import MOST_BYTES, RefusedRow, Rules, SignUp, Unreadable, read
+from enrollment.signup_file import COLUMNS, MOST_BYTES, RefusedRow, Rules, SignUp, Unreadable, plain, read
+from enrollment.signup_file.cells import quoted
 from enrollment.transport import Seal
 from events.contracts.authorization import Relation
 from events.runtime.http import Answer, Call, Edge
@@ -38,6 +41,17 @@ class UnreadableFile(Refusal):
     title: ClassVar[str] = "The sign-up file cannot be read; nothing went in. See problems"
 
 
+class UnusableHeadings(Refusal):
+    """The mapping of headings does not say which column is which; nothing went in."""
+
+    slug: ClassVar[str] = "unusable-headings"
+    status: ClassVar[int] = 422
+    title: ClassVar[str] = "The mapping of headings cannot be used; nothing went in"
+
+
+_Heading = Annotated[str, StringConstraints(max_length=200)]
+
+
 def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
     """`POST /v1/programs/{program}/imports`."""
     router = APIRouter(tags=["sign-ups"])
@@ -45,10 +59,16 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
     action["openapi_extra"]["requestBody"] = _BODY
 
     @router.post("/v1/programs/{program}/imports", **action)
-    async def import_file(program: UUID, request: Request, call: Annotated[Call, Depends(edge.call)]) -> Response:
+    async def import_file(
+        program: UUID,
+        request: Request,
+        call: Annotated[Call, Depends(edge.call)],
+        heading: Annotated[list[_Heading], Query(max_length=len(COLUMNS))] = [],  # noqa: B006 - FastAPI copies it
+    ) -> Response:
         """Take in every good row of a sign-up file; every bad one is told by line, column and how to mend it.
 
-        People are recognised by external_id: the same file again changes nothing, a corrected one goes on.
+        People are recognised by external_id: the same file again changes nothing, a corrected one goes on. Columns
+        that the file calls otherwise are named by `heading`, once a column: `?heading=external_id=Employee%20No`.
         """
         _, state = await call.load(PROGRAM.stream(program))
         relations = access.to_program(call.caller, state)
@@ -56,7 +76,7 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
         rules = rules_of(must_be_open(state))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
             raise NotCsv
-        rows = await asyncio.to_thread(_read, await request.body(), rules)
+        rows = await asyncio.to_thread(_read, await request.body(), rules, headings_of(heading))
         regions = None if Relation.ADMINISTRATOR in relations else state.coordinators[call.caller.subject]
         if regions is not None:
             rows = list(within(rows, regions))
@@ -90,8 +110,26 @@ def rules_of(terms: Terms) -> Rules:
     )
 
 
-def _read(file: bytes, rules: Rules) -> list[SignUp | RefusedRow]:
+def headings_of(given: Sequence[str]) -> Mapping[str, str]:
+    """Our columns by the file's names, from `ours=theirs`. Raises UnusableHeadings."""
+    theirs_of: dict[str, str] = {}
+    for pair in given:
+        ours, _, theirs = (part.strip() for part in pair.partition("="))
+        if ours not in COLUMNS:
+            raise UnusableHeadings(f"There is no column {quoted(ours)}. The columns are {', '.join(COLUMNS)}")
+        if not theirs:
+            raise UnusableHeadings(f"Write what the file calls {ours}: heading={ours}=Its name")
+        if ours in theirs_of:
+            raise UnusableHeadings(f"The column {ours} is mapped twice; keep one")
+        theirs_of[ours] = theirs
+    named = {plain(theirs): ours for ours, theirs in theirs_of.items()}
+    if len(named) < len(theirs_of):
+        raise UnusableHeadings("Two columns are mapped to the same name of the file; keep one")
+    return named
+
+
+def _read(file: bytes, rules: Rules, headings: Mapping[str, str]) -> list[SignUp | RefusedRow]:
     try:
-        return list(read([file], rules))
+        return list(read([file], rules, headings))
     except Unreadable as unreadable:
         raise UnreadableFile(problems=[asdict(problem) for problem in unreadable.problems]) from None

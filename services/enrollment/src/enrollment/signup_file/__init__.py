@@ -3,7 +3,7 @@
 The service reads uploads with it, and the command line checks a file with it before it is sent.
 """
 
-from enrollment.signup_file.heading import COLUMNS, MAY_BE_ABSENT, Problem, Unreadable
+from enrollment.signup_file.heading import COLUMNS, MAY_BE_ABSENT, Problem, Unreadable, plain
 from enrollment.signup_file.reporting_lines import MOST_LEVELS, Settled, chain_above, circles, settle, unshortened
 from enrollment.signup_file.sign_ups import MOST_BYTES, MOST_ROWS, RefusedRow, Rules, SignUp, read, read_cells
 
@@ -21,6 +21,7 @@ __all__ = [
     "Unreadable",
     "chain_above",
     "circles",
+    "plain",
     "read",
     "read_cells",
     "settle",

@@ -72,18 +72,19 @@ class Heading:
 
 def read_heading(line: int, row: Sequence[str], headings: Mapping[str, str]) -> Heading:
     """Recognise the columns. `headings` maps a file's own names to ours. Raises Unreadable."""
-    ours = {_plain(theirs): column for theirs, column in headings.items()}
+    ours = {plain(theirs): column for theirs, column in headings.items()}
     written = list(row)
     while written and not written[-1].strip():
         written.pop()
-    names = [ours.get(_plain(cell), _plain(cell)) for cell in written]
+    names = [ours.get(plain(cell), plain(cell)) for cell in written]
     problems = _delimiter(line, written) or _misnamed(line, written, names)
     if problems:
         raise Unreadable(problems[:_MOST_PROBLEMS])
     return Heading(tuple(names))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A heading without what does not tell it from another: case, and how its words are joined."""
     return "_".join(name.replace("-", " ").replace("_", " ").casefold().split())
 
 
