@@ -166,6 +166,14 @@ async def test_a_new_assignment_replaces_the_regions(conn: AsyncConnection) -> N
     assert len((await conn.execute(select(coordinators))).all()) == 1
 
 
+async def test_a_program_that_was_taken_from_a_coordinator_is_no_longer_theirs(conn: AsyncConnection) -> None:
+    program, caller = uuid4(), Asking()
+    await project(conn, CoordinatorAssigned(program=program, subject=caller.subject, regions=("emea",)))
+    assert Relation.COORDINATOR in await membership.relations(conn, caller, program=program)
+    await project(conn, CoordinatorAssigned(program=program, subject=caller.subject, regions=()))
+    assert Relation.COORDINATOR not in await membership.relations(conn, caller, program=program)
+
+
 async def test_roles_of_the_token_are_relations_and_unknown_ones_are_ignored(conn: AsyncConnection) -> None:
     caller = Asking(roles=frozenset({"administrator", "auditor", "sponsor"}))
     assert await membership.relations(conn, caller, program=uuid4()) == {

@@ -58,7 +58,11 @@ async def relations(
     """
     theirs = members.c.participant == func.any(literal(list(participants), ARRAY(Uuid)))
     is_self = exists().where(theirs, members.c.subject == caller.subject)
-    assigned = and_(coordinators.c.program == program, coordinators.c.subject == caller.subject)
+    assigned = and_(
+        coordinators.c.program == program,
+        coordinators.c.subject == caller.subject,
+        func.cardinality(coordinators.c.regions) > 0,  # none: the program was taken from them
+    )
     if regions is not None:
         assigned = and_(assigned, coordinators.c.regions.op("&&")(literal(list(regions), ARRAY(Text))))
     elif participants:
