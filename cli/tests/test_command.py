@@ -30,6 +30,13 @@ def test_down_where_nothing_runs_says_so_and_makes_nothing(viceversa, tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
+def test_down_in_a_strangers_folder_leaves_nothing_there(viceversa, tmp_path):
+    result = viceversa("down", "--data", tmp_path)
+    assert result.exit_code == 0
+    assert "there is no platform" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_topics_are_not_created_where_no_kafka_answers(viceversa):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

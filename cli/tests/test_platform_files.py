@@ -79,5 +79,44 @@ def test_a_large_log_is_set_aside_once(tmp_path, monkeypatch):
     assert {path.name for path in folder.logs.iterdir()} == {"matching.log.1", "feedback.log"}
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o755, 0o700])
+def test_a_folder_that_exists_keeps_its_mode(tmp_path, mode):
+    root = tmp_path / "data"
+    root.mkdir()
+    root.chmod(mode)
+    DataFolder(root).make()
+    assert stat.S_IMODE(root.stat().st_mode) == mode
+
+
+def test_a_new_folder_is_closed_to_others_whatever_the_umask_says(tmp_path):
+    DataFolder(tmp_path / "data").make()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) & 0o066 == 0
+
+
+def test_a_folder_with_other_files_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    tmp_path.chmod(0o1777)
+    with pytest.raises(PlatformRefused, match="none of them is a platform's; --data takes a folder that is new, empty"):
+        DataFolder(tmp_path).make()
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
+
+
+def test_a_strangers_file_named_lock_makes_no_platforms_folder(tmp_path):
+    for name in ("lock", "letter.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(PlatformRefused, match="holds files"):
+        DataFolder(tmp_path).make()
+
+
+@pytest.mark.parametrize("kept", ["platform.json", "lock"])
+def test_a_platforms_own_folder_is_used_again_with_what_people_have_put_there(tmp_path, kept):
+    folder = DataFolder(tmp_path)
+    folder.make()
+    for name in (kept, "notes.txt"):
+        (tmp_path / name).touch()
+    folder.make()
+
+
 def test_a_pid_that_nobody_has_is_no_process():
     assert Identity.of(2**22 + 1) is None

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from viceversa.platform.leftovers import Identity
+from viceversa.platform.refusal import PlatformRefused
 
 _LARGE_LOG = 20 * 1024 * 1024
 
@@ -35,11 +36,35 @@ class DataFolder:
         self.run = self.root / "run"
 
     def make(self) -> None:
-        """Create what is missing. Only the owner may look inside; for root's PostgreSQL others may pass through."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        for part in (self.keys, self.logs, self.spans, self.run):
+        """Create what is missing. Only the owner may look inside; for root's PostgreSQL others may pass through.
+
+        A folder that exists keeps its mode: who may use it was decided by whoever made it.
+
+        Raises:
+            PlatformRefused: the folder holds something else.
+        """
+        try:
+            self.root.mkdir(parents=True)
+        except FileExistsError:
+            self._refuse_a_strangers()
+        else:
+            self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for part in self._parts:
             part.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def _parts(self) -> tuple[Path, ...]:
+        return (self.keys, self.logs, self.spans, self.run)
+
+    def _refuse_a_strangers(self) -> None:
+        found = set(self.root.iterdir())
+        # platform.json may have been deleted to be made anew, and a start may have been killed before it wrote one.
+        ours = self.description in found or {self.lock, self.keys} <= found or found <= {self.lock, *self._parts}
+        if not ours:
+            raise PlatformRefused(
+                f"{self.root} holds files, and none of them is a platform's; "
+                "--data takes a folder that is new, empty or a platform's already"
+            )
 
     def log(self, name: str) -> Path:
         """Where the process of that name writes its log."""

@@ -58,7 +58,7 @@ def stop_platform(data: Path) -> str:
         PlatformRefused: its supervisor does not end.
     """
     folder = DataFolder(data)
-    if not folder.root.exists():
+    if not folder.lock.exists():
         return f"there is no platform in {folder.root}"
     lock = FolderLock(folder.lock)
     supervisor = lock.holder(SUPERVISOR)
