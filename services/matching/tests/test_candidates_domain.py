@@ -1,14 +1,24 @@
 """Given what enrollment tells, in any order of its topics, then a candidate is in the pool once all is known."""
 
+import base64
+import json
 from datetime import UTC, datetime
 from itertools import permutations
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events.contracts.kinds import Role
 from matching.domain.candidate import CandidateProfileSet, RoundMissed, candidate_stream
 from matching.transport import SealBroken, opener
+
+
+def _sealed(participant, **content):
+    text = json.dumps(content).encode()
+    sealed = AESGCM(bytes(range(32))).encrypt(bytes(12), text, str(participant).encode())
+    return base64.b64encode(bytes(12) + sealed).decode()
+
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -92,6 +102,20 @@ def test_an_identity_sealed_for_somebody_else_or_with_another_key_does_not_open(
     for broken in ("", "!", profile.identity[:20], profile.identity[:-4] + "AAAA"):
         with pytest.raises(SealBroken):
             opener(bytes(range(32)))(profile.participant, broken)
+
+
+def test_what_is_no_identity_is_refused_without_being_told(sample):
+    participant = sample.person(Role.MENTOR)[0].participant
+    with pytest.raises(SealBroken) as refused:
+        opener(bytes(range(32)))(participant, _sealed(participant, identity=["canary"]))
+    assert "canary" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_an_identity_may_say_more_than_is_known_here(sample):
+    participant = sample.person(Role.MENTOR)[0].participant
+    opened = opener(bytes(range(32)))(participant, _sealed(participant, identity="x", wish="yes", since="2027"))
+    assert opened.shared == "x"
 
 
 def test_a_missed_round_counts_once(memory, sample, joining):

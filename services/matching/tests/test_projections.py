@@ -108,7 +108,7 @@ async def test_the_pool_counts_who_takes_part_waits_and_is_paired(conn, history,
     await project(conn, history.log)
     assert await queries.pool(conn, sample.program) == queries.Pool(mentors=4, mentees=4, waiting=6, paired=2)
     assert await queries.pool(conn, uuid4()) == queries.Pool(0, 0, 0, 0)
-    assert len(await queries.participants(conn, sample.program)) == 8
+    assert len(await queries.participants(conn, sample.program)) == 9
 
 
 async def test_a_proposal_waits_for_one_side_at_a_time(conn, memory, sample, joining):

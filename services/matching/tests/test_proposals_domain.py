@@ -21,6 +21,7 @@ from matching.domain.pair import (
     State,
     pair_stream,
 )
+from matching.domain.program import ProgramNotOpen
 from matching.domain.round import round_stream
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -153,6 +154,44 @@ def test_a_drafted_proposal_lapses_when_one_of_the_two_left_meanwhile(memory, sa
     assert memory.all(PairProposed) == []
     assert len(memory.all(ProposalLapsed)) == 1
     assert [missed.participant for missed in memory.all(RoundMissed)] == [couple[1]]
+
+
+def forbid(memory, sample, couple, how):
+    subject = sample.subjects[couple[1]]
+    changes = {"grade": 6} if how == "grade" else {"manager_chain": (subject,)}
+    memory.hear(sample.profile(couple[0], Role.MENTOR, **changes))
+
+
+@pytest.mark.parametrize("how", ["grade", "line"])
+def test_a_drafted_proposal_lapses_when_a_rule_forbids_it_by_now(memory, sample, couple, how):
+    round_id = memory.draft(sample)
+    forbid(memory, sample, couple, how)
+    memory.publish(sample, round_id)
+    assert memory.all(PairProposed) == []
+    assert len(memory.all(ProposalLapsed)) == 1
+
+
+@pytest.mark.parametrize("how", ["grade", "line"])
+def test_a_yes_to_what_a_rule_forbids_by_now_closes_the_proposal_and_frees_both(memory, sample, couple, pair, how):
+    memory.answer(pair, Role.MENTOR, Answer.ACCEPTED)
+    forbid(memory, sample, couple, how)
+    memory.answer(pair, Role.MENTEE, Answer.ACCEPTED)
+    assert memory.all(PairCreated) == []
+    assert memory.state(pair_stream(pair)).state is State.CLOSED
+    assert [places(memory, who) for who in couple] == [1, 1]
+
+
+def test_nobody_answers_in_a_closed_program(memory, sample, pair):
+    memory.answer(pair, Role.MENTOR, Answer.ACCEPTED)
+    memory.hear(sample.program_closed)
+    with pytest.raises(ProgramNotOpen):
+        memory.answer(pair, Role.MENTEE, Answer.ACCEPTED)
+    assert memory.all(PairCreated) == []
+
+
+def test_who_was_freed_goes_before_a_newcomer(memory, couple, pair):
+    memory.answer(pair, Role.MENTOR, Answer.DECLINED)
+    assert [memory.state(candidate_stream(who)).rounds_waited for who in couple] == [1, 1]
 
 
 def test_who_leaves_closes_an_open_proposal_and_frees_the_other_at_once(memory, sample, couple, pair):

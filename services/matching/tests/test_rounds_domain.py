@@ -85,21 +85,48 @@ def test_too_many_people_for_one_round_are_a_named_refusal(memory, sample, joini
         memory.draft(sample)
 
 
-def test_contributions_sum_to_the_score_and_fold_wishes_into_one(memory, sample, joining):
+def test_contributions_sum_to_the_score_and_tell_nothing_of_identity(memory, sample, joining):
     identity = {"identity": "x", "wish": "yes"}
     joining(Role.MENTOR, identity=identity, unit="legal"), joining(Role.MENTEE, identity=identity)
     [proposal] = memory.state(round_stream(memory.draft(sample))).proposals.values()
-    assert set(proposal.contributions) == {"both_ways", "topics", "waiting", "other_wishes"}
+    assert set(proposal.contributions) == {"both_ways", "topics", "waiting", "other_unit", "other_location"}
     assert sum(proposal.contributions.values()) == proposal.score
-    assert proposal.contributions["other_wishes"] == pytest.approx(0.04)
 
 
 def test_an_explanation_says_the_same_of_wishes_whether_they_counted_or_not(memory, sample, joining):
     joining(Role.MENTOR, identity={"identity": "x", "wish": "yes"})
     joining(Role.MENTEE, identity={"identity": "x", "wish": "yes"}), joining(Role.MENTEE), joining(Role.MENTOR)
     proposals = memory.state(round_stream(memory.draft(sample))).proposals.values()
-    assert len({proposal.contributions["other_wishes"] for proposal in proposals}) == 2
+    assert len({str(proposal.contributions) for proposal in proposals}) == 1
+    assert len({proposal.score for proposal in proposals}) == 1
     assert len({explanation_text(proposal.explanation) for proposal in proposals}) == 1
+
+
+def test_figures_are_the_same_whether_a_wish_was_shared_or_not(begin_anew):
+    figures = []
+    for identity in (None, {"identity": "x", "wish": "yes"}):
+        memory, sample, joining = begin_anew()
+        joining(Role.MENTOR, identity=identity), joining(Role.MENTEE, identity=identity)
+        figures.append(memory.state(round_stream(memory.draft(sample))).drafted.figures)
+    assert figures[0] == figures[1]
+
+
+def test_nobody_sets_the_weight_of_identity():
+    with pytest.raises(ValueError, match="identity"):
+        RoundPolicy.model_validate({"weights": {"identity": 2}})
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_the_line_of_who_is_paired_or_gone_keeps_others_apart(memory, sample, joining, leaves):
+    top, boss = uuid4(), uuid4()
+    between = joining(Role.MENTOR, subject=boss, manager_chain=(top,))
+    if leaves:
+        memory.hear(sample.withdrawn(between))
+    else:
+        joining(Role.MENTEE)
+        memory.publish(sample, memory.draft(sample))
+    joining(Role.MENTEE, subject=top), joining(Role.MENTOR, manager_chain=(boss,))
+    assert memory.state(round_stream(memory.draft(sample))).proposals == {}
 
 
 def test_an_explanation_reads_like_this():

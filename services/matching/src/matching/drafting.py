@@ -11,8 +11,8 @@ from matching.domain.candidate import Candidate
 from matching.domain.round import Draft, Explanation, Figures, Proposal, RoundPolicy, Unmatched
 
 _MINUTES = 60
-_ONLY_WISHES = ("other_unit", "other_location", "identity")
-"""Contributions that fold into one, so that none of them tells what somebody wished."""
+_PRIVATE = "identity"
+"""The contribution that stays in the engine: it, or a sum with it, would tell who shares a wish."""
 
 
 class RoundTooLarge(Refusal):
@@ -30,6 +30,8 @@ class RoundMakesNoSense(Refusal):
 def make_draft(pool: Mapping[UUID, Candidate], policy: RoundPolicy, on: date) -> Draft:
     """Solve a round over everybody who has a free place. Takes seconds for thousands: not for an event loop.
 
+    `pool` holds everybody of the program, paired and withdrawn too: their manager chains complete those of the others.
+
     Raises RoundTooLarge, RoundMakesNoSense.
     """
     free = {participant: pool[participant] for participant in sorted(pool) if pool[participant].free_places > 0}
@@ -45,6 +47,11 @@ def make_draft(pool: Mapping[UUID, Candidate], policy: RoundPolicy, on: date) ->
             on=on,
             regions_may_meet=policy.regions_may_meet,
             apart=_apart(free, mentees, mentors),
+            lines={
+                str(candidate.subject): [str(subject) for subject in candidate.profile.manager_chain]
+                for candidate in pool.values()
+                if candidate.profile is not None
+            },
         )
         matching = engine.solve(problem)
     except engine.ProblemTooLarge as error:
@@ -56,6 +63,7 @@ def make_draft(pool: Mapping[UUID, Candidate], policy: RoundPolicy, on: date) ->
         _proposal(each, free, mentors[each.mentor], mentees[each.mentee])
         for each in engine.explain(problem, matching, seniors, juniors)
     )
+    value = sum(proposal.score for proposal in proposals)
     unmatched = tuple(
         _unmatched(each, free, sides[each.side][each.index]) for each in engine.why_not(problem, matching)
     )
@@ -64,8 +72,8 @@ def make_draft(pool: Mapping[UUID, Candidate], policy: RoundPolicy, on: date) ->
         mentees=len(mentees),
         proposals=len(proposals),
         unmatched=len(unmatched),
-        value=matching.value,
-        bound=matching.bound,
+        value=value,
+        bound=value + (matching.bound - matching.value),
     )
     return Draft(on=on, policy=policy, figures=figures, proposals=proposals, unmatched=unmatched)
 
@@ -119,8 +127,7 @@ def _apart(pool: Mapping[UUID, Candidate], mentees: Sequence[UUID], mentors: Seq
 
 
 def _proposal(explained: engine.Explanation, pool: Mapping[UUID, Candidate], mentor: UUID, mentee: UUID) -> Proposal:
-    parts = {name: points for name, points in explained.contributions.items() if name not in _ONLY_WISHES}
-    parts["other_wishes"] = sum(explained.contributions.get(name, 0.0) for name in _ONLY_WISHES)
+    parts = {name: points for name, points in explained.contributions.items() if name != _PRIVATE}
     return Proposal(
         pair=uuid4(),
         mentor=mentor,

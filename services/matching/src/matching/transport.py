@@ -16,7 +16,7 @@ _NONCE = 12
 
 
 class SealBroken(ValueError):
-    """A sealed identity does not open: another key, another participant, or a changed text."""
+    """A sealed identity does not open: another key or participant, a changed text, or no identity in it."""
 
 
 def opener(key: bytes) -> Open:
@@ -29,8 +29,9 @@ def opener(key: bytes) -> Open:
         try:
             raw = base64.b64decode(sealed, validate=True)
             text = cipher.decrypt(raw[:_NONCE], raw[_NONCE:], str(participant).encode())
+            return Identity.model_validate_json(text)
         except (InvalidTag, ValueError):
+            # Without its cause: a validation error says what was sealed.
             raise SealBroken(f"the identity of participant {participant} does not open") from None
-        return Identity.model_validate_json(text)
 
     return unseal

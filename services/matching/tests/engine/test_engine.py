@@ -60,6 +60,11 @@ def test_a_chain_that_was_written_before_somebody_above_moved_is_completed():
     assert pairs_of([senior("top")], [junior("j", managers=["boss"]), boss], minimum_grade_gap=1) == []
 
 
+def test_the_line_of_somebody_who_is_in_no_round_completes_a_chain():
+    problem = problem_of([senior("top")], [junior("j", managers=["boss"])], Policy(), on=ON, lines={"boss": ["top"]})
+    assert len(solve(problem)) == 0
+
+
 def test_a_cycle_of_managers_ends_and_keeps_them_apart():
     one, other = senior("s", managers=["j"]), junior("j", managers=["s"])
     assert pairs_of([one], [other]) == []
@@ -95,6 +100,13 @@ def test_hours_overlap_as_the_clocks_stand_on_the_rounds_date(on, shared):
     here = junior(time_zone="Europe/London", working_hours="06:00-14:00")
     assert pairs_of([there], [here], on=on, minimum_overlap_minutes=shared) == [(0, 0)]
     assert pairs_of([there], [here], on=on, minimum_overlap_minutes=shared + 1) == []
+
+
+def test_hours_are_shared_across_the_date_line():
+    there = senior(time_zone="Pacific/Auckland", working_hours="09:00-17:00")
+    here = junior(time_zone="America/Los_Angeles", working_hours="09:00-17:00")
+    assert pairs_of([there], [here], on=ON, minimum_overlap_minutes=300) == [(0, 0)]
+    assert pairs_of([there], [here], on=ON, minimum_overlap_minutes=301) == []
 
 
 def test_a_night_shift_ends_on_the_next_day():

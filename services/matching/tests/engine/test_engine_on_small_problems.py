@@ -98,7 +98,7 @@ def shared_hours(one, other, on):
         ends_on = date.fromordinal(on.toordinal() + (last <= first))
         start = datetime.combine(on, first, zone).timestamp()
         end = datetime.combine(ends_on, last, zone).timestamp()
-        return set(range(int(start) // 60, int(end) // 60))
+        return {minute % 1440 for minute in range(int(start) // 60, int(end) // 60)}
 
     return len(minutes(one) & minutes(other))
 

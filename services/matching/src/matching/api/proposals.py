@@ -12,8 +12,9 @@ from events.contracts.kinds import Answer as Given
 from events.contracts.kinds import Role
 from events.runtime.http import Answer, Call, Edge, IfMatch
 from events.runtime.refusals import NotFound
+from events.runtime.streams import Outcome
 from matching import commands, queries
-from matching.domain.pair import TURN, Pair, PairProposed, State, pair_stream
+from matching.domain.pair import TURN, Pair, PairProposed, State, evolve, pair_stream
 from matching.wording import explanation_text
 
 LONGEST_REASON = 2_000
@@ -81,7 +82,7 @@ def routes(edge: Edge) -> APIRouter:
         )
         return await call.execute(
             command,
-            lambda outcome: Answer({"pair": pair, "state": _after(role, given.answer)}, version=outcome.versions[pair]),
+            lambda outcome: Answer({"pair": pair, "state": _after(known, outcome)}, version=outcome.versions[pair]),
         )
 
     return router
@@ -129,7 +130,8 @@ def _shown(known: Pair, role: Role) -> State:
     return known.state
 
 
-def _after(role: Role, given: Given) -> State:
-    if given is Given.DECLINED:
-        return State.DECLINED
-    return State.MENTOR_ACCEPTED if role is Role.MENTOR else State.CREATED
+def _after(known: Pair, outcome: Outcome) -> State:
+    for stream_id, event in outcome.events:
+        if known.proposed is not None and stream_id == known.proposed.pair:
+            known = evolve(known, event)
+    return known.state

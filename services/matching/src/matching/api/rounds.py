@@ -13,17 +13,23 @@ from events import membership
 from events.contracts.authorization import Relation
 from events.runtime.deciding import fold
 from events.runtime.http import Answer, Call, Edge, IfMatch
-from events.runtime.refusals import NotFound
+from events.runtime.refusals import NotFound, Refusal
 from events.runtime.streams import Command, Outcome
 from matching import commands, queries
 from matching.domain.candidate import Candidate, candidate_stream
-from matching.domain.program import check_may_run, program_stream
+from matching.domain.program import RoundInWork, check_may_run, program_stream
 from matching.domain.round import Proposal, Round, RoundDrafted, RoundPolicy, State, Unmatched, round_stream
 from matching.drafting import make_draft
 from matching.wording import explanation_text, why_not_reasons
 
 _PAGE = 500
 """Candidates folded at once; between pages, others get their turn."""
+
+
+class OtherRegionsToo(Refusal):
+    """The draft proposes or leaves out people of regions that the caller does not coordinate."""
+
+    slug, status, title = "other-regions-too", 403, "Who coordinates all regions of this draft decides on it"
 
 
 class RoundRequest(BaseModel):
@@ -37,6 +43,7 @@ class RoundRequest(BaseModel):
 def routes(edge: Edge, solver: Executor) -> APIRouter:
     """Routes of pool and rounds."""
     router = APIRouter()
+    solving: set[UUID] = set()
 
     @router.get("/v1/programs/{program}/pool", **edge.action("pool.read"))
     async def read_pool(program: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
@@ -51,12 +58,21 @@ def routes(edge: Edge, solver: Executor) -> APIRouter:
         """Solve a round over everybody who has a free place, and keep it as a draft."""
         async with edge.read() as conn:
             call.permit(await membership.relations(conn, call.caller, program=program))
+        # Before anything else is looked at: the first request's own draft would be in the way.
+        if (before := await call.repeated()) is not None:
+            return before
         policy = request.policy
         _, known = await call.load(program_stream(program))
         check_may_run(known, {name for pair in policy.regions_may_meet or () for name in pair})
-        pool = await _pool(edge, program)
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(solver, make_draft, pool, policy, call.now.date())
+        if program in solving:
+            raise RoundInWork("A round of this program is being solved")
+        solving.add(program)
+        try:
+            pool = await _pool(edge, program)
+            loop = asyncio.get_running_loop()
+            made = await loop.run_in_executor(solver, make_draft, pool, policy, call.now.date())
+        finally:
+            solving.discard(program)
         round_id = uuid4()
         return await call.execute(
             commands.draft(round_id, program, made, now=call.now, actor=call.caller.subject),
@@ -73,19 +89,23 @@ def routes(edge: Edge, solver: Executor) -> APIRouter:
         """A round with the reasons for each proposal, and why others were left out."""
         version, known = await call.load(round_stream(round))
         drafted, regions = await _visible(edge, call, known)
+        # Whoever takes part learns of their own proposal where every participant does, and no sooner.
+        async with edge.read() as conn:
+            own = {member.participant for member in await membership.participants_of(conn, call.caller.subject)}
         body = _summary(drafted, known.state) | {
             "on": drafted.on,
             "policy": drafted.policy,
             "proposals": [
                 _proposal(each)
                 for each in known.proposals.values()
-                if regions is None or {each.mentor_region, each.mentee_region} & regions
+                if (regions is None or {each.mentor_region, each.mentee_region} & regions)
+                and own.isdisjoint((each.mentor, each.mentee))
             ],
             "left_out": len(known.unmatched),
             "unmatched": [
                 _unmatched(each, drafted.policy)
                 for each in known.unmatched
-                if regions is None or each.region in regions
+                if (regions is None or each.region in regions) and each.participant not in own
             ],
         }
         return call.reply(Answer(body, version=version))
@@ -94,7 +114,7 @@ def routes(edge: Edge, solver: Executor) -> APIRouter:
     async def publish_round(round: UUID, call: Annotated[Call, Depends(edge.call)], expected: IfMatch) -> Response:
         """Send the draft's proposals out to the mentors."""
         _, known = await call.load(round_stream(round))
-        drafted, _ = await _visible(edge, call, known)
+        drafted = await _decidable(edge, call, known)
         subject = call.caller.subject
         answer = await call.execute(
             commands.publish(round, program_id=drafted.program, now=call.now, actor=subject, expected=expected),
@@ -108,7 +128,7 @@ def routes(edge: Edge, solver: Executor) -> APIRouter:
     async def discard_round(round: UUID, call: Annotated[Call, Depends(edge.call)], expected: IfMatch) -> Response:
         """Make nothing of the draft."""
         _, known = await call.load(round_stream(round))
-        drafted, _ = await _visible(edge, call, known)
+        drafted = await _decidable(edge, call, known)
         return await call.execute(
             commands.discard(
                 round, program_id=drafted.program, now=call.now, actor=call.caller.subject, expected=expected
@@ -142,6 +162,14 @@ async def _visible(edge: Edge, call: Call, known: Round) -> tuple[RoundDrafted, 
         if Relation.ADMINISTRATOR in relations:
             return drafted, None
         return drafted, await membership.coordinated_regions(conn, call.caller.subject, drafted.program)
+
+
+async def _decidable(edge: Edge, call: Call, known: Round) -> RoundDrafted:
+    """The round, for who may decide on all of it. Raises NotFound, OtherRegionsToo."""
+    drafted, regions = await _visible(edge, call, known)
+    if regions is not None and not known.regions <= regions:
+        raise OtherRegionsToo
+    return drafted
 
 
 def _follow_up(known: Round, drafted: RoundDrafted, call: Call) -> list[Command]:

@@ -36,7 +36,7 @@ class Profile(BaseModel):
 class Identity(BaseModel):
     """What somebody says of who they are, and whether they wish for a partner who says the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     identity: str | None = None
     wish: str | None = None
@@ -51,6 +51,7 @@ class Cause(StrEnum):
     """Why a partner is held no longer."""
 
     DECLINED = "declined"
+    FORBIDDEN = "forbidden"
     WITHDRAWN = "withdrawn"
     ENDED = "ended"
 
@@ -166,6 +167,18 @@ class Candidate:
         return self.free_places > 0 and partner not in self.history and partner not in self.partners.values()
 
 
+def rules_allow(mentor: Candidate, mentee: Candidate, *, minimum_grade_gap: int) -> bool:
+    """Whether, as they stand now, the mentor is the junior by enough grades and neither is above the other."""
+    junior, senior = mentor.profile, mentee.profile
+    if junior is None or senior is None or mentor.subject == mentee.subject:
+        return False
+    return (
+        senior.grade - junior.grade >= minimum_grade_gap
+        and mentor.subject not in senior.manager_chain
+        and mentee.subject not in junior.manager_chain
+    )
+
+
 def enroll(candidate: Candidate, event: CandidateEnrolled) -> list[Event]:
     """Note a sign-up, once."""
     return [] if candidate.enrolled else [event]
@@ -254,6 +267,8 @@ def evolve(candidate: Candidate, event: Event) -> Candidate:  # noqa: PLR0911 - 
                 partners={pair: partner for pair, partner in candidate.partners.items() if pair != event.pair},
                 confirmed=candidate.confirmed - {event.pair},
                 history=candidate.history | {event.partner},
+                # The round that made this pair left nothing of it: before newcomers, as after a round that was missed.
+                rounds_waited=candidate.rounds_waited + (candidate.partners.keys() == {event.pair}),
                 waiting_since=event.since,
             )
         case RoundMissed():

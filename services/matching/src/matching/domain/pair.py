@@ -36,10 +36,12 @@ class PairProposed(Event):
     mentor_region: str
     mentee_region: str
     explanation: Explanation
+    minimum_grade_gap: int = 1
+    """Of the round's policy: it holds until both have accepted."""
 
 
 class ProposalLapsed(Event):
-    """Between draft and publication one of the two left or was taken: nobody hears of it."""
+    """Between draft and publication one of the two left, was taken, or came under a hard rule: nobody hears of it."""
 
     type: ClassVar[str] = "ProposalLapsed"
     pair: UUID
@@ -77,7 +79,7 @@ class PairCreated(Event):
 
 
 class ProposalClosed(Event):
-    """One of the two left the program before both had answered."""
+    """Before both had accepted, one of the two left the program, or a hard rule came to forbid the pair."""
 
     type: ClassVar[str] = "ProposalClosed"
     pair: UUID
@@ -124,7 +126,7 @@ class Pair:
         return self.proposed is not None and (role is Role.MENTOR or self.mentor_accepted)
 
 
-def propose(pair: Pair, proposal: Proposal, *, program: UUID, round: UUID) -> list[Event]:
+def propose(pair: Pair, proposal: Proposal, *, program: UUID, round: UUID, minimum_grade_gap: int) -> list[Event]:
     """Propose the two to each other, once."""
     if pair.state is not State.NONE:
         return []
@@ -138,6 +140,7 @@ def propose(pair: Pair, proposal: Proposal, *, program: UUID, round: UUID) -> li
             mentor_region=proposal.mentor_region,
             mentee_region=proposal.mentee_region,
             explanation=proposal.explanation,
+            minimum_grade_gap=minimum_grade_gap,
         )
     ]
 
@@ -192,7 +195,7 @@ def answer(pair: Pair, by: Role, given: Answer, *, author: UUID, reason: str | N
 
 
 def close(pair: Pair) -> list[Event]:
-    """Close an open proposal because one of the two left. A pair that exists ends in the hour's batch instead."""
+    """Close a proposal that waits for an answer. A pair that exists ends in the hour's batch instead."""
     if pair.proposed is None or pair.state not in TURN:
         return []
     return [ProposalClosed(pair=pair.proposed.pair, program=pair.proposed.program)]

@@ -34,11 +34,13 @@ class _Value(BaseModel):
 
 
 class RoundWeights(_Value):
-    """Weight of each criterion; null where it plays no part."""
+    """Weight of each criterion; null where it plays no part.
+
+    That of identity is fixed: whoever could vary it would learn from the drafts who shares a wish.
+    """
 
     other_unit: Weight | None = 2
     other_location: Weight | None = 1
-    identity: Weight | None = 2
 
 
 class RoundPolicy(_Value):
@@ -75,7 +77,7 @@ class Proposal(_Value):
     mentee_region: str
     score: float
     contributions: dict[str, float]
-    """They sum to `score`. What only wishes say stands in `other_wishes`, all in one."""
+    """They sum to `score`. What identity wishes added is kept nowhere."""
     explanation: Explanation
 
 
@@ -101,9 +103,9 @@ class Figures(_Value):
     proposals: int
     unmatched: int
     value: float
-    """Sum of scores."""
+    """Sum of scores, so without what identity wishes added."""
     bound: float
-    """No matching of this round can exceed it."""
+    """`value`, and how far the draft can be from the best possible, identity wishes counted."""
 
 
 class RoundDrafted(Event):
@@ -181,6 +183,12 @@ class Round:
     state: State = State.DRAFT
     proposals: Mapping[UUID, Proposal] = field(default_factory=dict)
     unmatched: tuple[Unmatched, ...] = ()
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """Of everybody in it."""
+        proposed = {region for each in self.proposals.values() for region in (each.mentor_region, each.mentee_region)}
+        return frozenset(proposed | {each.region for each in self.unmatched})
 
 
 def draft(round_id: UUID, program: UUID, number: int, made: Draft) -> list[Event]:

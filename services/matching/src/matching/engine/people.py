@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from matching.engine.problem import Codes, People, Policy, Problem, Ragged
 
 _WORD = 64
 _UTC = ZoneInfo("UTC")
+_NO_LINES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +86,16 @@ def problem_of(
     on: date,
     regions_may_meet: Iterable[tuple[str, str]] | None = None,
     apart: Iterable[tuple[int, int]] = (),
+    lines: Mapping[str, Sequence[str]] = _NO_LINES,
 ) -> Problem:
     """Arrays of these people on the round's date.
 
     `regions_may_meet` are pairs of regions, in any order; one's own region is always allowed, None allows all.
-    `apart` are (index of mentee, index of mentor) that must not be paired (again).
+    `apart` are (index of mentee, index of mentor) that must not be paired (again). `lines` are the managers of
+    subjects who are not in this round.
     """
     subjects, regions, units, locations, languages, topics, wishes = (_Names() for _ in range(7))
-    above = _chains([*mentees, *mentors])
+    above = _chains([*mentees, *mentors], lines)
 
     def side(people: Sequence[Person]) -> People:
         hours = [working_minutes(p.time_zone, p.working_hours, on) for p in people]
@@ -127,14 +131,14 @@ def problem_of(
 _NONE: tuple[NDArray[np.int64], NDArray[np.int64]] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def _chains(people: Sequence[Person]) -> dict[str, set[str]]:
+def _chains(people: Sequence[Person], lines: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
     """Everybody above each person: their own chain, and the chains of those in it, wherever these are known.
 
     A chain that was written before somebody further up moved is thereby completed; a cycle ends where it closes.
     """
-    written = {person.subject: person.managers for person in people}
+    written = {**lines, **{person.subject: person.managers for person in people}}
     above: dict[str, set[str]] = {}
-    for subject, managers in written.items():
+    for subject, managers in ((person.subject, person.managers) for person in people):
         found: set[str] = set()
         open_ends = list(managers)
         while open_ends:

@@ -35,8 +35,6 @@ async def pool(conn: AsyncConnection, program: UUID) -> Pool:
 
 
 async def participants(conn: AsyncConnection, program: UUID) -> list[UUID]:
-    """Everybody whose stream a round has to read: their fold then says who is free."""
-    found = await conn.scalars(
-        select(candidates.c.participant).where(candidates.c.program == program, ~candidates.c.withdrawn)
-    )
+    """Everybody whose stream a round has to read: their fold says who is free, and who reports to whom."""
+    found = await conn.scalars(select(candidates.c.participant).where(candidates.c.program == program))
     return list(found)

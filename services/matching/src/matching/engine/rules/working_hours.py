@@ -1,20 +1,33 @@
-"""On the round's date, both are at work at the same time for long enough, each in their own zone."""
+"""As on the round's date, both are at work at the same time for long enough, each in their own zone."""
 
 import numpy as np
 
-from matching.engine.problem import Codes, Indices, Mask, Policy, Problem
+from matching.engine.problem import Codes, Indices, Mask, People, Policy, Problem
 from matching.engine.rules.rule import Rule
 
 _HOUR = 60
+_DAY = 24 * _HOUR
 
 
 def overlap_minutes(problem: Problem, mentees: Indices, mentors: Indices) -> Codes:
-    """Minutes [len(mentees), len(mentors)] at which both work."""
-    seniors, juniors = problem.mentees, problem.mentors
-    ends = np.minimum(seniors.to_minute[mentees][:, None], juniors.to_minute[mentors][None, :])
-    starts = np.maximum(seniors.from_minute[mentees][:, None], juniors.from_minute[mentors][None, :])
-    minutes: Codes = np.maximum(ends - starts, 0)
+    """Minutes [len(mentees), len(mentors)] a day at which both work.
+
+    Of UTC's day, whatever the date: in Auckland Tuesday has begun while Los Angeles still works on its Monday.
+    """
+    first, last = (each[:, None] for each in _of_one_day(problem.mentees, mentees))
+    others_first, others_last = (each[None, :] for each in _of_one_day(problem.mentors, mentors))
+    minutes: Codes = np.zeros((len(mentees), len(mentors)), np.int32)
+    for shift in (-_DAY, 0, _DAY):
+        shared = np.minimum(last, others_last + shift) - np.maximum(first, others_first + shift)
+        minutes += np.maximum(shared, 0)
     return minutes
+
+
+def _of_one_day(people: People, chosen: Indices) -> tuple[Codes, Codes]:
+    """Start of work, moved into the first day, and its end, a day later at most."""
+    start = people.from_minute[chosen]
+    length = np.minimum(people.to_minute[chosen] - start, _DAY)
+    return start % _DAY, start % _DAY + length
 
 
 def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
