@@ -1,13 +1,13 @@
 """`viceversa demo`: the whole loop, on a platform of its own or on one that runs."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
 
 from viceversa.demo.performance import Wishes, perform
 from viceversa.demo.surroundings import running, started
@@ -41,25 +41,32 @@ def demo(
     surroundings = started(data, kafka) if platform is None else running(platform)
     file = summary or (data if platform is None else platform.parent) / "summary.json"
     wishes = Wishes(people=people, seed=seed, summary=file, keep=keep)
-    outcome = asyncio.run(_until_signalled(perform(SteadyConsole(highlight=False), surroundings, wishes)))
+    console = SteadyConsole(highlight=False)
+    outcome = asyncio.run(_until_signalled(perform(console, surroundings, wishes), console))
     if outcome is None:
         raise typer.Exit(_INTERRUPTED)
     if not outcome:
         raise typer.Exit(1)
 
 
-async def _until_signalled(work: Coroutine[None, None, T]) -> T | None:
+async def _until_signalled(work: Coroutine[None, None, T], console: Console) -> T | None:
     """Do the work, or break it off in good order at the first signal; None then."""
     task = asyncio.create_task(work)
+    signals: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        # Once only: a second cancellation would break off the orderly stop that the first one began.
+        if not signals:
+            console.print(f"stopping, because of {number.name}")
+            task.cancel()
+        signals.append(number)
+
     loop = asyncio.get_running_loop()
     for number in _ENDING:
-        loop.add_signal_handler(number, _end, task)
-    with contextlib.suppress(asyncio.CancelledError):
+        loop.add_signal_handler(number, end, number)
+    try:
         return await task
-    return None
-
-
-def _end(task: asyncio.Task[T]) -> None:
-    # Once only: a second cancellation would break off the orderly stop that the first one began.
-    if not task.cancelling():
-        task.cancel()
+    except asyncio.CancelledError:
+        if not signals:
+            raise
+        return None
