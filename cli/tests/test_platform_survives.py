@@ -152,9 +152,7 @@ async def test_a_service_that_does_not_start_is_named_with_the_end_of_its_log_an
         if process.pid is not None and (identity := Identity.of(process.pid)) is not None:
             started.append(identity)
 
-    with pytest.raises(
-        PlatformRefused, match=r"(?s)matching does not start: exit code 1.*the settings are wrong"
-    ):
+    with pytest.raises(PlatformRefused, match=r"(?s)matching does not start: exit code 1.*the settings are wrong"):
         async with LocalPlatform(folder, services=broken, changed=note):
             pass
     assert started
