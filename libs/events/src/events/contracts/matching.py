@@ -32,7 +32,7 @@ class MatchingRestricted(PublishedEvent):
 
 
 class RoundPublished(MatchingPublic):
-    """A round's proposals went out. `value` is the sum of scores, `bound` no matching of this round can exceed."""
+    """A round's proposals went out. `value` sums what their scores show; `bound` - `value` certifies the gap to the best."""
 
     type: ClassVar[str] = "viceversa.RoundPublished.v1"
     round: RoundId
