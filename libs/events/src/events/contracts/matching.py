@@ -32,7 +32,7 @@ class MatchingRestricted(PublishedEvent):
 
 
 class RoundPublished(MatchingPublic):
-    """A round's proposals went out. `value` sums what their scores show; `bound` - `value` certifies the gap to the best."""
+    """A round's proposals went out. `value` sums their scores; `bound` - `value` certifies the gap to the best."""
 
     type: ClassVar[str] = "viceversa.RoundPublished.v1"
     round: RoundId
