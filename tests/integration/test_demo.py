@@ -61,7 +61,7 @@ def the_whole_loop_was_seen(figures: dict[str, Any]) -> None:
     }
     assert set(figures["trace"]["services"]) == SERVICES
     assert figures["trace"]["orphans"] == 0
-    assert figures["trace"]["spans"] > 2 * len(SERVICES) - 2
+    assert figures["trace"]["spans"] >= 6  # the request, its message, three reactions, and what sessions tells of it
 
 
 @pytest.mark.timeout(600)

@@ -1,5 +1,7 @@
 """A paired mentor leaves the program, and one trace shows how that reaches every service."""
 
+import asyncio
+
 from viceversa.demo import traces
 from viceversa.demo.acts.answers import open_sheet
 from viceversa.demo.acts.meetings import appointment_of, begin_an_hour, plan
@@ -7,6 +9,9 @@ from viceversa.demo.client import SERVICES
 from viceversa.demo.expectations import until
 from viceversa.demo.stage import Pair, Stage
 from viceversa.demo.subscriber import Heard
+
+_SETTLED_AFTER_S = 1.0
+"""Longer than the services keep finished spans to themselves."""
 
 
 async def withdraw(stage: Stage) -> str:
@@ -28,11 +33,11 @@ async def withdraw(stage: Stage) -> str:
     await expect.eventually("feedback has closed the sheets that they had open", lambda: _sheets_open(stage, pair), 0)
     ended = stage.rematches
     expect.equal("their pair's end waits for the hour's batch", await stage.public("PairEnded"), ended)
-    await _read_trace(stage, pair, spans_so_far)
     await begin_an_hour(stage)
     await expect.eventually(
         "matching has ended their pair, like any other", lambda: stage.public("PairEnded"), ended + 1
     )
+    await _read_trace(stage, pair, spans_so_far)
     return f"{pair.mentor.name}, mentor of {pair.mentee.name}"
 
 
@@ -58,8 +63,13 @@ async def _sheets_open(stage: Stage, pair: Pair) -> int:
 
 
 async def _read_trace(stage: Stage, pair: Pair, since: traces.Places) -> None:
-    """The trace id stands in the public event; spans arrive when they end, so the last ones are a moment away."""
+    """The trace id stands in the public event. Spans are written a moment after they end: the last ones are awaited."""
     stage.trace = await until(lambda: _trace(stage, pair, since), lambda trace: trace.is_whole_over(SERVICES))
+    grew = True
+    while grew:
+        await asyncio.sleep(_SETTLED_AFTER_S)
+        before, stage.trace = stage.trace, await _trace(stage, pair, since)
+        grew = len(stage.trace.spans) > len(before.spans)
     stage.expectations.note(
         "the withdrawal is one trace over all four services, with one root and no orphan",
         met=stage.trace.is_whole_over(SERVICES),
