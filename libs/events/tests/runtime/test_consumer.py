@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from events.contracts.envelope import Envelope
 from events.contracts.registry import PublishedEvent
 from events.contracts.sessions import AgreementSigned, SessionLogged
 from events.runtime.consumer import Consumer
-from events.runtime.effects import Reactor, TopicProjector
+from events.runtime.effects import Reactor, TopicProjector, _overtaken
 from events.runtime.projecting import TopicProjection
 from events.runtime.streams import Command
 from events.testing.counters import COUNTER, NOW, Database, Increased, TooMuch, increase
@@ -255,6 +256,43 @@ async def test_a_message_without_an_id_is_malformed(database: Database):
     consumer = reactor(database)
     partitions = await deliver(consumer, [replace(record, headers=headers)])
     assert partitions.sought == [(TopicPartition(TOPIC, 0), 0)]
+
+
+@pytest.mark.parametrize("header", [("x-proxy", b"\xff\xfe"), ("x-nothing", None), ("traceparent", b"odd")])
+async def test_headers_of_others_are_nobodys_business(database: Database, header: tuple[str, bytes | None]):
+    counter = uuid4()
+    record = Topic().record(signed(counter))
+    consumer = reactor(database)
+    await deliver(consumer, [replace(record, headers=(*record.headers, header))])
+    assert (await database.counter(counter)).value == 1
+    assert consumer.stopped == {}
+
+
+@pytest.mark.parametrize(
+    "header", [("ce_id", None), ("ce_source", b"\xff"), ("ce_time", b"2026-03-01T09:00:00"), ("ce_extra", b"\xff")]
+)
+async def test_an_attribute_that_cannot_be_read_stops_its_partition(
+    database: Database, header: tuple[str, bytes | None]
+):
+    counter = uuid4()
+    record = Topic().record(signed(counter))
+    consumer = reactor(database)
+    others = tuple(each for each in record.headers if each[0] != header[0])
+    partitions = await deliver(consumer, [replace(record, headers=(*others, header))])
+    assert partitions.sought == [(TopicPartition(TOPIC, 0), 0)]
+    assert (await database.counter(counter)).value == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "lost", "overtaken"),
+    [("ab", {0}, False), ("aa", {0}, True), ("aa", {0, 1}, False), ("aba", {0}, True), ("aba", {2}, False)],
+)
+def test_no_message_is_done_before_an_earlier_one_of_its_key_that_lost_a_race(
+    keys: str, lost: set[int], *, overtaken: bool
+):
+    ids = {"a": UUID(int=1), "b": UUID(int=2)}
+    messages = [SimpleNamespace(key=ids[key]) for key in keys]
+    assert _overtaken(messages, lost) is overtaken
 
 
 async def test_a_projection_and_its_inbox_row_commit_together(database: Database):

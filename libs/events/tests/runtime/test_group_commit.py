@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from events.runtime import store
+from events.runtime import group_commit, store
 from events.runtime.codec import LARGEST_EVENT, NulCharacter
 from events.runtime.group_commit import GroupCommit
 from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, VersionConflict
+from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, OutcomeUnknown, VersionConflict
 from events.runtime.store import BEGINNING
 from events.runtime.streams import Command, Outcome
 from events.testing.counters import COUNTER, NOW, Database, Noted, TooMuch, increase, transfer
@@ -164,7 +164,10 @@ async def test_a_refused_request_may_be_sent_again(database: Database):
     assert (await database.counter(counter)).value == 1
 
 
-async def test_connections_killed_under_load_neither_lose_nor_double_an_acknowledged_command(database: Database):
+@pytest.mark.parametrize("with_key", [True, False], ids=["with a key", "without a key"])
+async def test_connections_killed_under_load_neither_lose_nor_double_an_acknowledged_command(
+    database: Database, *, with_key: bool
+):
     counters = [uuid4() for _ in range(4)]
     acknowledged = dict.fromkeys(counters, 0)
     progressed = asyncio.Event()
@@ -184,8 +187,11 @@ async def test_connections_killed_under_load_neither_lose_nor_double_an_acknowle
 
     async def call(counter: UUID, number: int) -> None:
         for i in range(6):
-            outcome = await database.commands.execute_once(increase(counter), request(f"{counter} {number} {i}"))
-            assert isinstance(outcome, Outcome | Repeated)
+            if with_key:
+                outcome = await database.commands.execute_once(increase(counter), request(f"{counter} {number} {i}"))
+                assert isinstance(outcome, Outcome | Repeated)
+            else:
+                await database.commands.execute(increase(counter))
             acknowledged[counter] += 1
             progressed.set()
 
@@ -196,6 +202,27 @@ async def test_connections_killed_under_load_neither_lose_nor_double_an_acknowle
         await killing
     for counter in counters:
         assert (await database.counter(counter)).value == acknowledged[counter] == 12
+
+
+async def test_a_commit_whose_outcome_nobody_can_tell_is_not_decided_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    counter = uuid4()
+    append = store.append
+
+    async def commit_and_lose_the_connection(conn, rows):
+        await append(conn, rows)
+        raise ConnectionResetError
+
+    async def away(*_):
+        raise OSError
+
+    monkeypatch.setattr(store, "append", commit_and_lose_the_connection)
+    monkeypatch.setattr(store, "present", away)
+    monkeypatch.setattr(group_commit, "_PAUSE", 0)
+    outcomes = await database.commands.execute_all([increase(counter), increase(counter)])
+    assert all(isinstance(outcome, OutcomeUnknown) for outcome in outcomes)
+    assert await versions_in_log(database, counter) == [1, 2]
 
 
 async def test_personal_fields_are_unreadable_in_the_table_and_gone_with_their_key(database: Database):

@@ -105,6 +105,8 @@ def decode(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, str | None]:
         raise
     except ValueError as error:
         raise MalformedMessage(str(error)) from None
+    if envelope.time.tzinfo is None:
+        raise MalformedMessage("ce_time has no offset")
     return envelope, optional("traceparent")
 
 

@@ -78,7 +78,7 @@ class Codec:
 def json_of(event: Event) -> str:
     """Its JSON. Raises EventTooLarge or NulCharacter where the store or the broker would not take it."""
     text = event.model_dump_json()
-    if len(text) > LARGEST_EVENT:
+    if len(text) * 4 > LARGEST_EVENT and len(text.encode()) > LARGEST_EVENT:
         raise EventTooLarge
     if "\\u0000" in text and _NUL.search(text):
         raise NulCharacter

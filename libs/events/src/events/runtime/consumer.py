@@ -165,7 +165,7 @@ class Consumer:
                 continue
             try:
                 message = decode(record.headers, record.value or b"", self.effects.handles)
-            except MalformedMessage as error:
+            except Exception as error:  # noqa: BLE001 - what cannot even be read stops its partition, not the loop
                 malformed[place] = (record, error)
                 continue
             if message is not None:
@@ -327,7 +327,7 @@ class Consumer:
             topic=place.topic,
             partition=place.partition,
             offset=record.offset,
-            event_id=dict(record.headers).get("ce_id", b"").decode(errors="replace"),
+            event_id=(dict(record.headers).get("ce_id") or b"").decode(errors="replace"),
             error=reason,
             tried_again_in=pause,
         )

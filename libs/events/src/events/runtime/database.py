@@ -19,7 +19,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeEngine
 
@@ -96,7 +96,7 @@ def is_transient(error: BaseException) -> bool:
         return state.startswith(_TRANSIENT_SQLSTATES) and state != "57014"
     return isinstance(
         error,
-        (OSError, asyncio.TimeoutError, asyncpg.InternalClientError, asyncpg.InterfaceError, InvalidRequestError),
+        (OSError, asyncio.TimeoutError, asyncpg.InternalClientError, asyncpg.InterfaceError, PendingRollbackError),
     )
 
 

@@ -69,7 +69,7 @@ class DueWorker:
                 if isinstance(outcome, Refusal):
                     _log.debug("due work was done already", work=work.name, refusal=outcome.slug)
                 elif isinstance(outcome, BaseException):
-                    raise outcome
+                    _log.error("due work failed", work=work.name, error=type(outcome).__name__)
 
     async def _wait(self) -> None:
         if self.turned is None:

@@ -88,6 +88,8 @@ class Reactor:
         if decided.must_roll_back(won):
             raise RaceLost
         lost = {going[i] for i in decided.unsettled(won)}
+        if _overtaken(messages, lost):
+            raise RaceLost
         return Effect(
             applied=[messages[i] for i in going if i not in lost],
             parked=[Parked(message, waits[message.id]) for message in messages if message.id in waits],
@@ -105,6 +107,12 @@ class Reactor:
         except Exception as error:
             raise Poison(message) from error
         return replace(command, causation=received.id, correlation=command.correlation or received.correlation)
+
+
+def _overtaken(messages: Sequence[Message], lost: set[int]) -> bool:
+    """Whether a message that must be done again has one of its key behind it, which would be done before it."""
+    keys = {messages[i].key: i for i in sorted(lost, reverse=True)}
+    return any(i > keys.get(message.key, i) and i not in lost for i, message in enumerate(messages))
 
 
 def _waiting(messages: Sequence[Message], decided: Decided) -> dict[UUID, UUID | None]:

@@ -21,7 +21,7 @@ from events.runtime.codec import Codec
 from events.runtime.database import autocommitting, is_transient
 from events.runtime.deciding import Decided, decide
 from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import TooManyConflicts
+from events.runtime.refusals import OutcomeUnknown, TooManyConflicts
 from events.runtime.streams import Command, Outcome
 from events.runtime.telemetry import batch_span, traceparent_of
 
@@ -162,7 +162,15 @@ class GroupCommit:
                 self._again(flight, alone=False)
                 return
             # The commit may or may not have happened: the same rows, with the same event ids, tell.
-            won = await self._resend(flight, decided)
+            try:
+                won = await self._resend(flight, decided)
+            except _EachAlone:
+                raise
+            except Exception as lost:  # noqa: BLE001 - whatever it is, what was sent must not be decided again
+                _log.error("the outcome of a commit is unknown", commands=len(flight), error=type(lost).__name__)
+                for submission in flight:
+                    submission.settle(OutcomeUnknown())
+                return
         self._settle(flight, decided, won)
 
     def _connection(self, flight: Sequence[_Submission]) -> AbstractAsyncContextManager[AsyncConnection]:

@@ -47,12 +47,21 @@ def place_of(record: "ConsumerRecord[bytes, bytes]") -> TopicPartition:
     return TopicPartition(record.topic, record.partition)
 
 
+def _is_ours(name: str) -> bool:
+    """Proxies and other producers add headers of their own; what they hold is nobody's business here."""
+    return name.startswith("ce_") or name in {"content-type", "traceparent"}
+
+
 def decode(
     headers: Iterable[tuple[str, bytes]], value: bytes, handled: frozenset[type[PublishedEvent]]
 ) -> Message | None:
     """Decode a record; None for an event that this consumer does not handle. Raises MalformedMessage."""
-    headers = list(headers)
-    found, traceparent = envelope.decode(headers)
+    ours = {name: text for name, text in headers if _is_ours(name) and text is not None}
+    found, traceparent = envelope.decode(ours.items())
+    try:
+        kept = {name: text.decode() for name, text in ours.items()}
+    except UnicodeDecodeError:
+        raise MalformedMessage(f"a header of {found.id} is not UTF-8") from None
     contract = event_type(found.type)
     if contract is None or contract not in handled:
         return None
@@ -62,9 +71,7 @@ def decode(
         # The error names fields and rules, never the values: they may be personal.
         places = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)}))
         raise MalformedMessage(f"{found.type} {found.id} does not fit its contract at {places or 'its root'}") from None
-    return _message(
-        found, traceparent, event, json.dumps({name: text.decode() for name, text in headers}), value.decode()
-    )
+    return _message(found, traceparent, event, json.dumps(kept), value.decode())
 
 
 def restore(headers: str, payload: str) -> Message:

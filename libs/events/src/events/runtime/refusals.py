@@ -43,6 +43,12 @@ class TooManyConflicts(Refusal):
     slug, status, title = "busy", 503, "Too many changes at once; try again"
 
 
+class OutcomeUnknown(Refusal):
+    """The connection was lost while the command was committed, and the database did not come back to tell."""
+
+    slug, status, title = "outcome-unknown", 503, "It may have been carried out; read before you repeat"
+
+
 class EventTooLarge(Refusal):
     """An event would not fit into one message of the broker."""
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,6 +94,8 @@ class Service:
         self.subscription: Subscription | None = None
         self.relaying: Relay | None = None
         self.stopping = False
+        self.failed = False
+        """A role died: the process ends with status 1, so that whoever runs it starts it again."""
 
     def application(self) -> FastAPI:
         """The HTTP edge."""
@@ -231,31 +234,33 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
     finally:
         await service.close()
         tracing.shutdown()
+    if service.failed:
+        raise SystemExit(1)
 
 
 @asynccontextmanager
 async def _running(service: Service) -> AsyncIterator[None]:
     """The process's roles. They stop in the order in which work flows: requests, consumers, commands, then readers."""
     roles = service.settings.roles
-    readers: list[asyncio.Task[None]] = [_start(service.hints.listen())]
+    readers: list[asyncio.Task[None]] = [_start(service, service.hints.listen())]
     if "relay" in roles or "projector" in roles:
-        readers.append(_start(service.hints.watch(service.read_pool)))
+        readers.append(_start(service, service.hints.watch(service.read_pool)))
     consuming: list[asyncio.Task[None]] = []
     if isinstance(service.clock, TurnableClock):
         await service.clock.read()
-        readers.append(_start(service.clock.follow()))
+        readers.append(_start(service, service.clock.follow()))
     if "relay" in roles:
         service.relaying = service.relay()
-        readers.append(_start(service.relaying.run()))
+        readers.append(_start(service, service.relaying.run()))
     if "projector" in roles:
-        readers += [_start(projector.run()) for projector in service.projectors()]
+        readers += [_start(service, projector.run()) for projector in service.projectors()]
         if service.definition.due:
-            consuming.append(_start(service.due_worker().run()))
+            consuming.append(_start(service, service.due_worker().run()))
     if "consumer" in roles and service.consumers:
         service.subscription = Subscription(
             service.settings.kafka_bootstrap_servers, service.consumers, service.definition.name
         )
-        consuming.append(_start(service.subscription.run()))
+        consuming.append(_start(service, service.subscription.run()))
     async with _listening(service):
         yield
     await _stop(consuming)
@@ -293,14 +298,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _start(role: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def _start(service: Service, role: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     task = asyncio.create_task(role)
-    task.add_done_callback(_ended)
+    task.add_done_callback(partial(_ended, service))
     return task
 
 
-def _ended(task: asyncio.Task[None]) -> None:
+def _ended(service: Service, task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
+        service.failed = True
         # Half a service is worse than none: whoever runs the process starts it again.
         _log.critical("a role died; the process ends", exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)

@@ -63,7 +63,8 @@ async def _start(broker: KafkaBroker) -> None:
 
 
 def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> KafkaBroker:
-    broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None)
+    # Topics are made on purpose, with their partitions and retention: FastStream would make them with one partition.
+    broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None, allow_auto_create_topics=False)
 
     @broker.subscriber(
         *sorted({event_type.topic() for event_type in consumer.effects.handles}),

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from events.runtime.message_spans import MessageTracerProvider
 
@@ -128,8 +128,15 @@ def under(context: SpanContext) -> Context:
 def batch_span(name: str, members: Sequence[SpanContext], kind: SpanKind = SpanKind.INTERNAL) -> Iterator[trace.Span]:
     """A span of its own for a batch, a root that links up to 128 of its members."""
     links = [Link(context) for context in members if context.is_valid][:_LINKS_PER_SPAN]
-    with TRACER.start_as_current_span(name, context=Context(), kind=kind, links=links) as span:
-        yield span
+    # An exception's text may quote values; a span names its type.
+    with TRACER.start_as_current_span(
+        name, context=Context(), kind=kind, links=links, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise
 
 
 def current() -> SpanContext:

@@ -35,7 +35,13 @@ class ServerSpans:
                 status = message["status"]
             await send(message)
 
-        with TRACER.start_as_current_span(method, context=under(parent), kind=SpanKind.SERVER) as span:
+        with TRACER.start_as_current_span(
+            method,
+            context=under(parent),
+            kind=SpanKind.SERVER,
+            record_exception=False,  # its text may quote values
+            set_status_on_exception=False,
+        ) as span:
             try:
                 await self._app(scope, receive, sending)
             finally:
