@@ -83,7 +83,7 @@ class CommittedOffsets:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, group_id=group, enable_auto_commit=False)
         self._consumers[group] = consumer
         await consumer.start()
-        # Once: aiokafka's coordinator fails an assertion when an assignment changes under it.
+        # Once: aiokafka fails an assertion when an assignment changes under it.
         consumer.assign(places)
         return consumer
 
