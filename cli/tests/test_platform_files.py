@@ -116,6 +116,7 @@ def test_a_platforms_own_folder_is_used_again_with_what_people_have_put_there(tm
     for name in (kept, "notes.txt"):
         (tmp_path / name).touch()
     folder.make()
+    assert {kept, "notes.txt"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_pid_that_nobody_has_is_no_process():

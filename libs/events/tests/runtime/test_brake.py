@@ -60,5 +60,7 @@ async def test_a_relay_holds_while_any_group_is_too_far_behind_and_goes_on_when_
 async def test_a_topic_that_nobody_follows_holds_nobody(kafka: str):
     brake = CommittedOffsets(kafka, {TOPIC: ()}, furthest=1)
     await send(kafka, 5)
-    await look(brake)
+    async with asyncio.timeout(5):
+        await look(brake)
+    assert await brake._furthest_behind() is None
     await brake.close()
