@@ -59,16 +59,26 @@ BODIES: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Route:
+    service: str
+    method: str
+    path: str
+    action: str
+
+
+@dataclass(frozen=True)
 class Somebody:
     name: str
     relations: frozenset[Relation]
     headers: Mapping[str, str]
 
-    def may(self, action: str) -> bool:
-        row = TABLE[action]
-        if action == "participant.enroll":
+    def may(self, route: Route) -> bool:
+        row, relations = TABLE[route.action], self.relations
+        if route.action == "participant.enroll":
             row -= {Relation.ANYONE}  # anyone for oneself: the walk enrolls somebody else
-        return Relation.PUBLIC in row or bool(row & self.relations)
+        if Relation.OWN_PAIR in relations and "{pair}" in route.path:
+            relations |= {Relation.SELF}  # a pair is its two sides' own
+        return Relation.PUBLIC in row or bool(row & relations)
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,12 @@ async def world(apis: Apis, program: Program) -> World:
         return sheets.body["items"][0]["sheet"]
 
     sheet = await eventually(baseline)
+
+    async def partner_is_known() -> None:
+        asked = {"participants": [pair.mentor]}
+        assert (await program.caller(pair.mentee).post("enrollment", "/v1/names", asked)).body["names"]
+
+    await eventually(partner_is_known)
     elsewhere = await open_program(apis)
 
     async def somebody(name: str, external_id: str, *relations: Relation, roles: tuple[str, ...] = ()) -> Somebody:
@@ -122,6 +138,7 @@ async def world(apis: Apis, program: Program) -> World:
             Somebody("with a token of their own making", frozenset(), {"authorization": "Bearer e30.e30.e30"}),
             await somebody("a stranger", unrelated),
             await somebody("the participant", program.participants[pair.mentor], Relation.SELF),
+            await somebody("the participant's partner", program.participants[pair.mentee], Relation.OWN_PAIR),
             await somebody("a coordinator", coordinators[0], Relation.COORDINATOR),
             await somebody("a coordinator of another program", coordinators[1]),
             await somebody("an administrator", unrelated, Relation.ADMINISTRATOR, roles=("administrator",)),
@@ -129,14 +146,6 @@ async def world(apis: Apis, program: Program) -> World:
             await somebody("an auditor", unrelated, Relation.AUDITOR, roles=("auditor",)),
         ),
     )
-
-
-@dataclass(frozen=True)
-class Route:
-    service: str
-    method: str
-    path: str
-    action: str
 
 
 async def routes_of(platform: Platform, http: httpx.AsyncClient) -> list[Route]:
@@ -179,7 +188,7 @@ async def test_every_route_answers_exactly_those_whom_the_table_names(platform: 
             for who in world.everybody:
                 answer = await ask(http, platform.urls[route.service], route, world, who)
                 assert answer.status_code < 500, (route, who.name, answer.text)
-                if was_seen(route, answer) is not who.may(route.action):
+                if was_seen(route, answer) is not who.may(route):
                     wrong.append(f"{who.name}: {route.method} {route.path} ({route.action}) → {answer.status_code}")
     assert wrong == []
     assert {route.action for route in routes} == set(TABLE)
@@ -190,7 +199,7 @@ async def test_what_one_may_not_see_looks_like_what_does_not_exist(platform: Pla
     nothing = World(dict.fromkeys(THINGS, str(uuid4())), ())
     async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
         for route in await routes_of(platform, http):
-            if "{" not in route.path or stranger.may(route.action) or route.action == "schema.read":
+            if "{" not in route.path or stranger.may(route) or route.action == "schema.read":
                 continue
             url = platform.urls[route.service]
             hidden, absent = [await ask(http, url, route, each, stranger) for each in (world, nothing)]
@@ -203,7 +212,7 @@ async def test_without_a_token_one_is_asked_for_one(platform: Platform):
     world = World(dict.fromkeys(THINGS, str(uuid4())), ())
     async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
         for route in await routes_of(platform, http):
-            if not nobody.may(route.action):
+            if not nobody.may(route):
                 answer = await ask(http, platform.urls[route.service], route, world, nobody)
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), route
 

@@ -1,9 +1,10 @@
 """One participant: signing up, being read, leaving; and who gets to know a name."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from events.contracts.matching import PairCreated, PairEnded
 from events.runtime.http import encode_cursor
 
 SIGN_UP = {
@@ -154,6 +155,65 @@ async def test_a_participant_does_not_exist_for_strangers(enrollment):
         assert (await enrollment.client.post(f"{path}/withdraw", headers=withdrawal)).status_code == 404
         assert await names(enrollment, headers, participant) == {}
     assert (await enrollment.client.get(f"/v1/participants/{uuid4()}", headers=emea)).status_code == 404
+
+
+async def people(enrollment, program, *external_ids):
+    """(participant, authorization header) of each, who sign up one by one."""
+    await enrollment.import_rows(program, *({"external_id": each, "family_name": each} for each in external_ids))
+    listed = await enrollment.listed(program)
+    signed_in = [await enrollment.sign_in(each) for each in external_ids]
+    return [(listed[each]["participant"], me) for each, (_, me) in zip(external_ids, signed_in, strict=True)]
+
+
+def pair_of(program, mentor, mentee):
+    """Its creation and its end."""
+    pair, sides = uuid4(), {"mentor": UUID(mentor), "mentee": UUID(mentee)}
+    regions = {"mentor_region": "EMEA", "mentee_region": "EMEA"}
+    return PairCreated(pair=pair, program=UUID(program), **sides, **regions), PairEnded(
+        pair=pair, program=UUID(program)
+    )
+
+
+async def test_two_who_are_a_pair_see_the_name_of_each_other_and_no_more(enrollment):
+    program = await enrollment.program()
+    (one, mentor), (two, mentee), (three, other_mentee) = await people(enrollment, program, "one", "two", "three")
+    everybody = (one, two, three)
+    assert await names(enrollment, mentor, *everybody) == {one: "Ada one"}
+
+    for pair in (pair_of(program, one, two), pair_of(program, one, three)):
+        await enrollment.running.deliver(pair[0])
+
+    assert await names(enrollment, mentor, *everybody) == {one: "Ada one", two: "Ada two", three: "Ada three"}
+    assert await names(enrollment, mentee, *everybody) == {one: "Ada one", two: "Ada two"}
+    assert await names(enrollment, other_mentee, *everybody) == {one: "Ada one", three: "Ada three"}
+    assert await names(enrollment, mentee, three) == {}
+    path = f"/v1/participants/{two}"
+    assert (await enrollment.client.get(path, headers=mentor)).status_code == 404
+    withdrawal = mentor | {"if-match": '"2"'}
+    assert (await enrollment.client.post(f"{path}/withdraw", headers=withdrawal)).status_code == 404
+
+
+@pytest.mark.parametrize("order", [("created", "ended"), ("ended", "created")])
+async def test_who_was_a_pair_goes_on_knowing_the_name_in_whichever_order_its_events_arrive(enrollment, order):
+    program = await enrollment.program()
+    (one, mentor), (two, mentee) = await people(enrollment, program, "one", "two")
+    events = dict(zip(("created", "ended"), pair_of(program, one, two), strict=True))
+
+    for event in order:
+        await enrollment.running.deliver(events[event])
+
+    assert await names(enrollment, mentor, two) == {two: "Ada two"}
+    assert await names(enrollment, mentee, one) == {one: "Ada one"}
+
+
+async def test_a_partner_in_one_program_is_a_stranger_in_another(enrollment):
+    here, there = await enrollment.program(), await enrollment.program()
+    (one, mentor), (two, _) = await people(enrollment, here, "one", "two")
+    _, (elsewhere, _) = await people(enrollment, there, "one", "two")
+
+    await enrollment.running.deliver(pair_of(here, one, two)[0])
+
+    assert await names(enrollment, mentor, two, elsewhere) == {two: "Ada two"}
 
 
 @pytest.mark.parametrize("projected", [True, False])

@@ -6,7 +6,7 @@ from pathlib import Path
 from enrollment import api, domain
 from enrollment.identities import blind_index
 from enrollment.keys import secret_key, signing_key
-from enrollment.projections import FROM_STORE
+from enrollment.projections import FROM_STORE, FROM_TOPICS
 from enrollment.publish import PUBLICATIONS
 from enrollment.settings import Settings
 from enrollment.tokens import IdentityProvider, TokenIssuer
@@ -34,6 +34,7 @@ def definition(settings: Settings) -> ServiceDefinition:
         publications=PUBLICATIONS,
         reactions={},
         store_projections=FROM_STORE,
+        topic_projections=FROM_TOPICS,
         routes=routes,
         migrations=Path(__file__).parent / "migrations",
     )

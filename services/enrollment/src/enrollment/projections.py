@@ -1,17 +1,19 @@
-"""Tables that lists are made from: programs, and who takes part where. Ids and regions, never a name."""
+"""Tables of programs, of who takes part where, and of who is whose partner. Ids and regions, never a name."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Date, Index, MetaData, Table, Text, Uuid, select, update
+from sqlalchemy import Column, Date, Index, MetaData, PrimaryKeyConstraint, Table, Text, Uuid, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.participant import ParticipantEnrolled
 from enrollment.domain.program import ProgramClosed, ProgramDrafted, ProgramOpened, State
+from events.contracts.matching import PairCreated
+from events.runtime.consuming import Received
 from events.runtime.database import unnest
 from events.runtime.private_events import Recorded
-from events.runtime.projecting import StoreProjection
+from events.runtime.projecting import StoreProjection, TopicProjection
 
 metadata = MetaData()
 
@@ -34,6 +36,14 @@ programs = Table(
     Column("state", Text, nullable=False),
 )
 
+partners = Table(
+    "partners",
+    metadata,
+    Column("participant", Uuid, nullable=False),
+    Column("partner", Uuid, nullable=False),
+    PrimaryKeyConstraint("participant", "partner", name="partners_pkey"),
+)
+
 _ENROLLED = unnest("enrolled", participant=Uuid(), program=Uuid(), region=Text())
 _INSERT_PARTICIPANTS = (
     insert(participants)
@@ -49,6 +59,13 @@ _INSERT_PROGRAMS = (
 )
 _CHANGED = unnest("changed", which=Uuid(), became=Text())
 _CHANGE_PROGRAMS = update(programs).where(programs.c.program == _CHANGED.c.which).values(state=_CHANGED.c.became)
+
+_PAIRED = unnest("paired", participant=Uuid(), partner=Uuid())
+_INSERT_PARTNERS = (
+    insert(partners)
+    .from_select(list(partners.c.keys()), select(_PAIRED).order_by(_PAIRED.c.participant, _PAIRED.c.partner))
+    .on_conflict_do_nothing()
+)
 
 
 async def apply_participants(conn: AsyncConnection, recorded: Sequence[Recorded[ParticipantEnrolled]]) -> None:
@@ -86,7 +103,25 @@ async def apply_programs(conn: AsyncConnection, recorded: Sequence[Recorded[Any]
         await conn.execute(_CHANGE_PROGRAMS, {"which": list(states), "became": list(states.values())})
 
 
+async def apply_partners(conn: AsyncConnection, received: Sequence[Received[PairCreated]]) -> None:
+    """Everyone who got a partner, with one statement, each side with the other.
+
+    That a pair ended is not followed: who has met somebody knows their name, lists go on showing the pair, and so
+    enrollment need not know which pairs last.
+    """
+    sides = [(message.event.mentor, message.event.mentee) for message in received]
+    both_ways = [*sides, *((mentee, mentor) for mentor, mentee in sides)]
+    await conn.execute(
+        _INSERT_PARTNERS,
+        {
+            "participant": [participant for participant, _ in both_ways],
+            "partner": [partner for _, partner in both_ways],
+        },
+    )
+
+
 FROM_STORE = (
     StoreProjection(name="participants", handles=(ParticipantEnrolled,), apply=apply_participants),
     StoreProjection(name="programs", handles=(ProgramDrafted, ProgramOpened, ProgramClosed), apply=apply_programs),
 )
+FROM_TOPICS = (TopicProjection(name="partners", handles=(PairCreated,), apply=apply_partners),)

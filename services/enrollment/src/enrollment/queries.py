@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import Uuid, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.participant import PARTICIPANT, Participant
 from enrollment.domain.program import PROGRAM, Program, State
 from enrollment.domain.subject import SUBJECT, Details
 from enrollment.identities import participations
-from enrollment.projections import participants, programs
+from enrollment.projections import participants, partners, programs
 from events.runtime.codec import Codec
+from events.runtime.database import any_of
 from events.runtime.deciding import fold
 
 _FIRST = UUID(int=0)
@@ -78,6 +79,17 @@ async def participations_of(conn: AsyncConnection, codec: Codec, subject: UUID) 
         .order_by(participations.c.participant)
     )
     return await participant_states(conn, codec, ids.all())
+
+
+async def partners_among(conn: AsyncConnection, subject: UUID, asked: Collection[UUID]) -> frozenset[UUID]:
+    """Those among these participants with whom a subject is or was in a pair, in any program."""
+    found = await conn.scalars(
+        select(partners.c.partner)
+        .join(participations, participations.c.participant == partners.c.participant)
+        .where(participations.c.subject == subject, partners.c.partner == any_of("asked", Uuid())),
+        {"asked": list(asked)},
+    )
+    return frozenset(found)
 
 
 async def unfinished_programs(conn: AsyncConnection) -> list[ListedProgram]:

@@ -17,6 +17,8 @@ class Relation(StrEnum):
     """Any subject with a valid token, asking about themselves or about what everybody may know."""
     SELF = "self"
     """The participant in question, or one of the pair."""
+    OWN_PAIR = "own pair"
+    """In a pair with the participant in question, now or before."""
     COORDINATOR = "coordinator"
     """Assigned to that program and region."""
     ADMINISTRATOR = "administrator"
@@ -52,7 +54,7 @@ TABLE: Mapping[str, frozenset[Relation]] = {
     "participant.read": _row(_SELF, _COORDINATOR, _ADMINISTRATOR),
     "participant.withdraw": _row(_SELF, _COORDINATOR, _ADMINISTRATOR),
     "me.read": _row(_ANYONE),
-    "names.read": _row(_SELF, _COORDINATOR, _ADMINISTRATOR),
+    "names.read": _row(_SELF, Relation.OWN_PAIR, _COORDINATOR, _ADMINISTRATOR),
     # matching
     "pool.read": _row(_COORDINATOR, _ADMINISTRATOR),
     "round.run": _row(_COORDINATOR, _ADMINISTRATOR),

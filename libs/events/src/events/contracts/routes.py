@@ -29,7 +29,7 @@ ROUTES: tuple[Route, ...] = (
     Route(matching.RoundPublished),
     Route(matching.PairProposed),
     Route(matching.ProposalAnswered),
-    Route(matching.PairCreated, ("sessions.reactor", "feedback.reactor")),
+    Route(matching.PairCreated, ("sessions.reactor", "feedback.reactor", "enrollment.partners")),
     Route(matching.PairEnded, ("sessions.reactor", "feedback.reactor")),
     Route(matching.ParticipantUnmatched),
     Route(sessions.AgreementSigned),

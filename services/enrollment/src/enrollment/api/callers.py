@@ -45,8 +45,12 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.post("/v1/names", **edge.action("names.read"))
     async def names(whose: Whose, call: Annotated[Call, Depends(edge.call)]) -> Response:
-        """Display names of those among these participants whom the caller may see; the others are left out."""
+        """Display names of those among these participants whom the caller may see; the others are left out.
+
+        Two who are a pair see each other's from its creation on, and keep seeing them when the pair has ended.
+        """
         async with edge.read() as conn:
+            partners = await queries.partners_among(conn, call.caller.subject, whose.participants)
             people = await queries.participant_states(conn, edge.codec, whose.participants)
             subjects = {participant: state.place for participant, state in people.items() if state.place}
             programs = await queries.program_states(conn, edge.codec, [place.program for place in subjects.values()])
@@ -54,7 +58,9 @@ def routes(edge: Edge) -> APIRouter:
                 participant: place.subject
                 for participant, place in subjects.items()
                 if edge.table["names.read"]
-                & access.to_participant(call.caller, programs[place.program], people[participant])
+                & access.to_participant(
+                    call.caller, programs[place.program], people[participant], in_a_pair=participant in partners
+                )
             }
             known = await queries.details(conn, edge.codec, seen.values())
         # Anybody may ask; whose names they get was decided for each.
