@@ -1,9 +1,11 @@
 """Pairs agree how they work together and meet once a month; the platform's clock lets the months pass."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from viceversa.demo.client import Reply, for_each, now, turn_clock
-from viceversa.demo.stage import Appointment, Pair, Stage
+from viceversa.demo.stage import Appointment, Pair, Participant, Stage
 
 CADENCE = timedelta(days=30)
 _LEAD = timedelta(days=7)
@@ -14,9 +16,14 @@ _GOALS = ("Use one new tool with confidence", "Hear what juniors talk about", "S
 
 
 async def agree(stage: Stage) -> str:
-    """New pairs sign their agreement: the mentor proposes it, the mentee signs."""
+    """New pairs learn each other's name and sign their agreement: the mentor proposes it, the mentee signs."""
     new = stage.new_pairs()
     stage.progress.begin(len(new))
+    await stage.expectations.eventually(
+        f"in {len(new)} new pairs each learns the name of the other",
+        lambda: _names_learnt(stage, new),
+        2 * len(new),
+    )
     await for_each(new, lambda pair: _sign(stage, pair), stage.progress.advance)
     stage.agreements += len(new)
     await stage.expectations.eventually(
@@ -77,6 +84,15 @@ async def begin_an_hour(stage: Stage) -> None:
 async def _turn_clock(stage: Stage, to: datetime) -> None:
     await turn_clock(stage.operator, to)
     stage.now = to
+
+
+async def _names_learnt(stage: Stage, pairs: Sequence[Pair]) -> int:
+    async def learns(asking: Participant, other: Participant) -> bool:
+        names = await stage.caller(asking).post("enrollment", "/v1/names", {"participants": [other.id]})
+        return bool(names.body["names"].get(other.id) == other.name)
+
+    sides = [side for pair in pairs for side in ((pair.mentor, pair.mentee), (pair.mentee, pair.mentor))]
+    return sum(await asyncio.gather(*(learns(asking, other) for asking, other in sides)))
 
 
 async def _sign(stage: Stage, pair: Pair) -> None:
