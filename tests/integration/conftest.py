@@ -4,12 +4,16 @@ The first and the last line of a run say which servers those are. REQUIRE_BROKER
 Kafka; INTEGRATION_SERVERS=containers, jars or "local broker" takes no other.
 """
 
+import base64
+import importlib
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
+from events.runtime.service import ServiceDefinition
+from events.testing.service import settings_for
 from integration.processes import Platform, running_platform
 from integration.scenario import Program, open_program
 from integration.servers import Choice, Kind, Servers, choose, running
@@ -41,6 +45,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if terminal is not None and not hasattr(config, "workerinput"):
         terminal.write_line(config.stash[_CHOICE].line)
         os.environ.pop("INTEGRATION_CHOICE", None)
+
+
+@pytest.fixture(scope="session")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ServiceDefinition]:
+    """The services as their `main.py` wires them."""
+    folder = tmp_path_factory.mktemp("keys")
+    secret = folder / "secret"
+    secret.write_text(base64.b64encode(os.urandom(32)).decode())
+    more = {
+        "token_signing_key_file": folder / "signing.jwk",
+        "identity_provider_issuer": "http://issuer.test",
+        "identity_provider_jwks_url": "http://issuer.test/jwks",
+        "blind_index_key_file": secret,
+        "transport_key_file": secret,
+    }
+    wired = {}
+    for service in ("enrollment", "matching", "sessions", "feedback"):
+        settings = importlib.import_module(f"{service}.settings").Settings(
+            **settings_for("postgresql://nowhere", folder, **more)
+        )
+        wired[service] = importlib.import_module(f"{service}.main").definition(settings)
+    return wired
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,17 @@
 """`docs/flow.md` says what the code does: its table is held against the services, the route table and the wire."""
 
-import base64
-import importlib
-import os
 import re
 from dataclasses import dataclass
 from typing import get_type_hints
-
-import pytest
 
 from events.contracts.registry import Audience, all_event_types
 from events.contracts.routes import ROUTES
 from events.runtime.service import ServiceDefinition
 from events.testing import eventually
-from events.testing.service import settings_for
 from integration.processes import ROOT, Platform
 from integration.scenario import Program
 from integration.topics import everything_told, nobody_is_behind
 
-SERVICES = ("enrollment", "matching", "sessions", "feedback")
 PAGE = (ROOT / "docs" / "flow.md").read_text()
 _ROW = re.compile(
     r"^\| (?P<event>[A-Z]\w+) \| (?P<topic>viceversa\S+) \| (?P<key>[^|]+) \| (?P<heard>[^|]*) \|$", re.MULTILINE
@@ -44,28 +37,6 @@ def rows() -> dict[str, Row]:
 
 def name_of(ce_type: str) -> str:
     return ce_type.split(".")[1]
-
-
-@pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ServiceDefinition]:
-    """The services as their `main.py` wires them."""
-    folder = tmp_path_factory.mktemp("keys")
-    secret = folder / "secret"
-    secret.write_text(base64.b64encode(os.urandom(32)).decode())
-    more = {
-        "token_signing_key_file": folder / "signing.jwk",
-        "identity_provider_issuer": "http://issuer.test",
-        "identity_provider_jwks_url": "http://issuer.test/jwks",
-        "blind_index_key_file": secret,
-        "transport_key_file": secret,
-    }
-    wired = {}
-    for service in SERVICES:
-        settings = importlib.import_module(f"{service}.settings").Settings(
-            **settings_for("postgresql://nowhere", folder, **more)
-        )
-        wired[service] = importlib.import_module(f"{service}.main").definition(settings)
-    return wired
 
 
 def heard_by(definitions: dict[str, ServiceDefinition]) -> dict[str, tuple[str, ...]]:

@@ -121,6 +121,7 @@ async def test_nobody_signs_up_somebody_else_but_their_coordinator(enrollment):
         ({"manager_id": "nobody"}, "manager_id"),
         ({"manager_id": "e-104"}, "manager_id"),
         ({"grade": 9}, "grade"),
+        ({"grade": 1_000_000}, "grade"),
         ({"offers": ""}, "offers"),
         ({"favourite_colour": "blue"}, "body.favourite_colour"),
         ({"offers": 5}, "body.offers"),

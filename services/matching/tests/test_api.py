@@ -359,8 +359,9 @@ async def test_pairs_are_listed_page_by_page(program):
         cursor = page["next"] and f"&cursor={page['next']}"
     assert len(seen) == len(set(seen)) == 3
     assert seen == sorted(seen)
-    bad = await program.get(f"/v1/programs/{program.sample.program}/pairs?cursor=nonsense")
-    assert bad.status_code == 400
+    for cursor, status in (("nonsense", 400), ("n" * 200, 400), ("n" * 201, 422)):
+        bad = await program.get(f"/v1/programs/{program.sample.program}/pairs?cursor={cursor}")
+        assert (bad.status_code, bad.headers["content-type"]) == (status, "application/problem+json")
 
 
 async def test_a_rematch_ends_the_pair_at_the_full_hour_and_returns_both(program, couple, pair):

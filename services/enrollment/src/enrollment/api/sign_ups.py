@@ -21,6 +21,8 @@ from events.runtime.refusals import Refusal
 from events.runtime.streams import Outcome
 
 _Cell = Annotated[str, Field(max_length=4_000)]
+# Far beyond any rank, so that a wrong one is refused in the words of the sign-up file.
+_Number = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 
 
 class SignUpRow(BaseModel):
@@ -56,7 +58,7 @@ class SignUpRow(BaseModel):
     family_name: _Cell
     email: _Cell
     role: _Cell
-    grade: int | _Cell
+    grade: _Number | _Cell
     unit: _Cell = ""
     location: _Cell = ""
     country: _Cell = ""
@@ -65,7 +67,7 @@ class SignUpRow(BaseModel):
     working_hours: _Cell = ""
     languages: _Cell
     manager_id: _Cell | None = None
-    capacity: int | _Cell = 1
+    capacity: _Number | _Cell = 1
     offers: _Cell
     seeks: _Cell
     identity: _Cell | None = None

@@ -16,6 +16,7 @@ from matching.domain.pair import State, pair_stream
 from matching.queries import ListedPair
 
 Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=200)]
 
 
 def routes(edge: Edge) -> APIRouter:
@@ -34,7 +35,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get("/v1/programs/{program}/pairs", **edge.action("pairs.list"))
     async def list_pairs(
-        program: UUID, call: Annotated[Call, Depends(edge.call)], cursor: str | None = None, limit: Limit = 50
+        program: UUID, call: Annotated[Call, Depends(edge.call)], cursor: Cursor = None, limit: Limit = 50
     ) -> Response:
         """Pairs of a program; a coordinator sees those with somebody of their regions."""
         async with edge.read() as conn:

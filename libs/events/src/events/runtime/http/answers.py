@@ -59,7 +59,9 @@ class Answer:
 
 
 async def _if_match(
-    if_match: Annotated[str | None, Header(alias="If-Match", description="ETag of what you read")] = None,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description="ETag of what you read", max_length=200)
+    ] = None,
 ) -> int:
     if if_match is None:
         raise PreconditionRequired

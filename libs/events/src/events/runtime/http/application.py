@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.types import ASGIApp
 
@@ -70,7 +70,7 @@ def _common(edge: Edge, readiness: Readiness, turned: Callable[[], None]) -> API
         return Answer(found, status=200 if found["ready"] else 503).response()
 
     @router.get("/v1/schemas/{name}", **edge.action("schema.read"))
-    async def schema(name: str) -> Response:
+    async def schema(name: Annotated[str, Path(max_length=200)]) -> Response:
         contract = event_type(name)
         if contract is None:
             raise NotFound
