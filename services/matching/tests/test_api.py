@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from events.contracts.kinds import Role
 from events.runtime import store
 from events.testing.service import running, settings_for
 from matching import commands
+from matching.api import rounds
 from matching.domain.ending import next_full_hour
 from matching.main import definition
 from matching.settings import Settings
@@ -341,6 +343,114 @@ async def test_a_coordinator_sees_the_pairs_and_people_of_their_regions_only(ser
     assert (len(read["proposals"]), len(read["unmatched"])) == (1, 1)
     everything = await program.client.get(drafted.headers["location"], headers=service.token(roles=["administrator"]))
     assert (len(everything.json()["proposals"]), len(everything.json()["unmatched"])) == (2, 2)
+
+
+@pytest.mark.parametrize("roles", [(), ("administrator",)])
+async def test_who_runs_a_round_and_takes_part_reads_nothing_about_themselves_in_the_draft(program, couple, roles):
+    mentor = await program.join(Role.MENTOR)
+    mentee = await program.join(Role.MENTEE, subject=program.coordinator)
+    drafted = await program.run_round()
+    assert drafted.json()["proposals"] == 2
+
+    async def proposed_to(subject, *roles):
+        headers = program.service.token(subject, roles=roles)
+        read = (await program.client.get(drafted.headers["location"], headers=headers)).json()
+        return {each["mentee"] for each in read["proposals"]}
+
+    assert await proposed_to(uuid4(), "administrator") == {str(couple[1]), str(mentee)}
+    assert await proposed_to(program.coordinator, *roles) == {str(couple[1])}
+    of_a_mentor = await proposed_to(program.sample.subjects[mentor], "administrator")
+    assert len(of_a_mentor) == 1
+
+
+@pytest.mark.usefixtures("couple")
+async def test_who_runs_a_round_and_is_left_out_reads_nothing_about_why(program):
+    nobody_speaks = {"languages": ("ja",)}
+    own = await program.join(Role.MENTEE, subject=program.coordinator, **nobody_speaks)
+    other = await program.join(Role.MENTEE, **nobody_speaks)
+    drafted = await program.run_round()
+
+    async def left_out(headers):
+        read = (await program.client.get(drafted.headers["location"], headers=headers)).json()
+        return {each["participant"] for each in read["unmatched"]}
+
+    assert await left_out(program.service.token(roles=["administrator"])) == {str(own), str(other)}
+    assert await left_out(program.service.token(program.coordinator)) == {str(other)}
+
+
+@pytest.mark.parametrize("decision", ["publish", "discard"])
+@pytest.mark.parametrize("far_away", [Role.MENTOR, Role.MENTEE, "a mentee who is left out"])
+async def test_who_coordinates_a_part_of_the_regions_of_a_draft_does_not_decide_on_it(program, decision, far_away):
+    await program.join(Role.MENTOR, region="apac" if far_away is Role.MENTOR else "emea")
+    await program.join(Role.MENTEE, region="apac" if far_away is Role.MENTEE else "emea")
+    if far_away not in set(Role):
+        await program.join(Role.MENTEE, region="apac", languages=("ja",))
+    of_emea = uuid4()
+    await program.service.deliver(
+        CoordinatorAssigned(program=program.sample.program, subject=of_emea, regions=("emea",))
+    )
+    drafted = await program.run_round()
+    path, expected = f"{drafted.headers['location']}/{decision}", drafted.headers["etag"]
+
+    refused = await program.call("POST", path, of_emea, expected=expected)
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem-type:other-regions-too")
+    assert (await program.get(drafted.headers["location"], of_emea)).json()["state"] == "draft"
+    assert (await program.get("/v1/me/proposals", program.sample.people[0])).json() == {"items": []}
+
+    decided = await program.call("POST", path, expected=expected)
+    assert decided.status_code == 200, decided.text
+
+
+@pytest.mark.parametrize("decision", ["publish", "discard"])
+@pytest.mark.usefixtures("couple")
+async def test_regions_that_a_draft_does_not_touch_need_no_coordinator_of_it(program, decision):
+    of_emea = uuid4()
+    await program.service.deliver(
+        CoordinatorAssigned(program=program.sample.program, subject=of_emea, regions=("emea",))
+    )
+    drafted = await program.run_round()
+    path = f"{drafted.headers['location']}/{decision}"
+    assert (await program.call("POST", path, of_emea, expected=drafted.headers["etag"])).status_code == 200
+
+
+@pytest.fixture
+def solving(monkeypatch):
+    """Solves wait in the middle of their work until they are let go."""
+    solve, begun, may_end = rounds.make_draft, threading.Event(), threading.Event()
+
+    def held_up(*problem):
+        begun.set()
+        assert may_end.wait(30)
+        return solve(*problem)
+
+    monkeypatch.setattr(rounds, "make_draft", held_up)
+    yield begun, may_end
+    may_end.set()
+
+
+@pytest.mark.usefixtures("couple")
+async def test_while_a_round_of_a_program_is_solved_no_other_is_begun(program, solving):
+    begun, may_end = solving
+    async with asyncio.timeout(20):
+        first = asyncio.create_task(program.run_round())
+        await asyncio.to_thread(begun.wait)
+        # It would wait for the first in the solver, if it got that far.
+        second = await program.run_round()
+        assert (second.status_code, second.json()["type"]) == (409, "urn:problem-type:round-in-work")
+        assert "being solved" in second.json()["detail"]
+        may_end.set()
+        assert (await first).status_code == 201
+
+
+@pytest.mark.usefixtures("couple")
+async def test_after_a_solve_that_failed_the_program_solves_again(program, monkeypatch):
+    def out_of_memory(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "make_draft", out_of_memory)
+        assert (await program.run_round()).status_code == 500
+    assert (await program.run_round()).status_code == 201
 
 
 async def test_pairs_are_listed_page_by_page(program):
