@@ -3,17 +3,26 @@
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from events.contracts.kinds import Answer, Role
+from events.runtime.private_events import Event
 from events.runtime.refusals import Refusal
 from matching import commands
-from matching.domain.candidate import candidate_stream
+from matching.domain.candidate import CandidateWithdrew, PartnerReleased, RoundMissed, candidate_stream
 from matching.domain.ending import EndDue
-from matching.domain.pair import PairCreated, PairEnded, PairProposed, State, pair_stream
+from matching.domain.pair import PairCreated, PairEnded, PairProposed, ProposalAnswered, State, pair_stream
 from matching.domain.program import RoundInWork
 from matching.domain.round import RoundNotDraft
 
@@ -25,14 +34,23 @@ class Programs(RuleBasedStateMachine):
     """Sign-ups, rounds, answers, requests and departures of one program."""
 
     begin_anew = None
+    seen: ClassVar[set[type[Event]]] = set()
+    """Kinds of events that occurred in some history."""
 
-    @initialize()
-    def begin(self):
+    @initialize(mentors=st.integers(1, 3), mentees=st.integers(1, 3), capacity=st.integers(1, 2))
+    def begin(self, mentors, mentees, capacity):
         self.memory, self.sample, self.joining = type(self).begin_anew()
         self.rounds, self.now = [], START
+        for role in [Role.MENTOR] * mentors + [Role.MENTEE] * mentees:
+            self.joining(role, capacity=capacity)
 
-    def proposals(self):
-        return [event.pair for event in self.memory.all(PairProposed)]
+    def teardown(self):
+        self.seen.update({type(recorded.event) for recorded in self.memory.log})
+
+    def proposals(self, *states):
+        """All of them, or those that stand so."""
+        proposed = [event.pair for event in self.memory.all(PairProposed)]
+        return [pair for pair in proposed if not states or self.memory.state(pair_stream(pair)).state in states]
 
     @rule(role=st.sampled_from(Role), capacity=st.integers(1, 3))
     def somebody_joins(self, role, capacity):
@@ -55,6 +73,12 @@ class Programs(RuleBasedStateMachine):
             self.memory.mark_published(self.sample, round_id, self.now)
         self.memory.follow_up(round_id, self.now)
 
+    @rule()
+    def a_round_goes_out(self):
+        """What coordinators mostly do; by single steps few histories would come to a proposal."""
+        self.a_round_is_drafted()
+        self.proposals_go_out_again_or_for_the_first_time(len(self.rounds) - 1)
+
     @precondition(lambda self: self.rounds)
     @rule(which=st.integers(0, 20), by=st.sampled_from(Role), given=st.sampled_from(Answer))
     def somebody_answers(self, which, by, given):
@@ -70,6 +94,21 @@ class Programs(RuleBasedStateMachine):
             assert turn.get(before) is not by
         else:
             assert turn[before] is by
+
+    @precondition(lambda self: self.rounds)
+    @rule(which=st.integers(0, 20), last=st.sampled_from(Answer))
+    def both_answer_as_they_are_asked(self, which, last):
+        """What people mostly do; by single answers few histories would come to a pair."""
+        if proposed := self.proposals(State.PROPOSED):
+            for by, given in ((Role.MENTOR, Answer.ACCEPTED), (Role.MENTEE, last)):
+                self.memory.answer(proposed[which % len(proposed)], by, given, at=self.now)
+
+    @precondition(lambda self: self.rounds)
+    @rule(which=st.integers(0, 20))
+    def a_pair_parts_within_the_hour(self, which):
+        if created := self.proposals(State.CREATED):
+            self.memory.hear(self.sample.rematch(created[which % len(created)]), at=self.now)
+            self.time_passes(60)
 
     @precondition(lambda self: self.rounds)
     @rule(which=st.integers(0, 20))
@@ -131,6 +170,8 @@ class Programs(RuleBasedStateMachine):
 
 def test_places_pairs_and_candidates_agree_in_every_history(begin_anew):
     Programs.begin_anew = staticmethod(begin_anew)
-    machine = Programs.TestCase()
-    machine.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
-    machine.runTest()
+    Programs.seen.clear()
+    run_state_machine_as_test(Programs, settings=settings(max_examples=200, stateful_step_count=30, deadline=None))
+    # Invariants over what never happened would hold of anything.
+    answered = {PairProposed, ProposalAnswered, PairCreated, EndDue, PairEnded}
+    assert answered | {PartnerReleased, RoundMissed, CandidateWithdrew} <= Programs.seen
