@@ -1,61 +1,25 @@
 """A program, two pairs' worth of people, and a store in memory to run commands against without any I/O."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
 
 from events.contracts.enrollment import ParticipantWithdrawn, ProgramClosed, ProgramOpened
 from events.contracts.matching import PairCreated, PairEnded
-from events.contracts.registry import PublishedEvent
 from events.contracts.sessions import SessionLogged
-from events.runtime.consuming import Received
-from events.runtime.private_events import Event, Recorded
-from events.runtime.refusals import NotFound
-from events.runtime.streams import Command, Stream, Streams
+from events.testing.memory import Memory
 from feedback.domain.sheet import SheetOpened
 from feedback.subscribers import REACTIONS
 
-NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 
-
-class Memory:
-    """Runs commands as the runtime does: loads, waits for causes, decides, folds."""
+class Feedback(Memory):
+    """Feedback in memory."""
 
     def __init__(self) -> None:
-        self.log: list[Recorded[Any]] = []
-        self._streams = Streams()
-
-    def run(self, command: Command) -> list[Event]:
-        """Carry out one command; answers what it appended. NotFound stands for waiting."""
-        self._know(command.loads)
-        also = list(command.also(self._streams)) if command.also else []
-        self._know(also)
-        if not all(self._streams.exists(stream) for stream in command.requires):
-            raise NotFound
-        loaded = {stream.id for stream in (*command.loads, *also)}
-        appended = list(command.decide(self._streams))
-        assert {stream.id for stream, _ in appended} <= loaded
-        for stream, event in appended:
-            version = self._streams.fold(stream, event)
-            self.log.append(
-                Recorded(uuid4(), stream.id, version, event, command.at, command.correlation, command.causation, None)
-            )
-        return [event for _, event in appended]
-
-    def hear(self, event: PublishedEvent, at: datetime = NOON) -> list[Event]:
-        """React to another service's event."""
-        return self.run(REACTIONS[type(event)](Received(uuid4(), uuid4(), event, at, None, 1, None)))
-
-    def state(self, stream: Stream[Any]) -> Any:
-        self._know([stream])
-        return self._streams[stream]
-
-    def all(self, kind: type[Event]) -> list[Any]:
-        return [recorded.event for recorded in self.log if isinstance(recorded.event, kind)]
+        super().__init__(REACTIONS)
 
     def sheet(self, participant: UUID, number: int | None = None) -> UUID:
         """The participant's sheet about a session, or their baseline."""
@@ -65,11 +29,6 @@ class Memory:
             if (opened.participant, opened.number) == (participant, number)
         }
         return sheet
-
-    def _know(self, streams: Iterable[Stream[Any]]) -> None:
-        for stream in streams:
-            if stream not in self._streams:
-                self._streams.restore(stream, 0, stream.category.initial)
 
 
 @dataclass(frozen=True)
@@ -123,8 +82,8 @@ class Sample:
 
 
 @pytest.fixture
-def memory() -> Memory:
-    return Memory()
+def memory() -> Feedback:
+    return Feedback()
 
 
 @pytest.fixture
@@ -133,6 +92,6 @@ def sample() -> Sample:
 
 
 @pytest.fixture(scope="session")
-def begin_anew() -> Callable[[], tuple[Memory, Sample]]:
+def begin_anew() -> Callable[[], tuple[Feedback, Sample]]:
     """For tests that try many histories: an empty store and new people for each."""
-    return lambda: (Memory(), Sample())
+    return lambda: (Feedback(), Sample())

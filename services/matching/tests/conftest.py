@@ -3,9 +3,9 @@
 import base64
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,10 +23,7 @@ from events.contracts.enrollment import (
 from events.contracts.feedback import RematchRequested
 from events.contracts.kinds import Answer, Role
 from events.contracts.registry import PublishedEvent
-from events.runtime.consuming import Received
-from events.runtime.private_events import Event, Recorded
-from events.runtime.refusals import NotFound, VersionConflict
-from events.runtime.streams import Command, Stream, Streams
+from events.testing.memory import NOON, Memory
 from matching import commands
 from matching.domain.candidate import candidate_stream
 from matching.domain.pair import pair_stream
@@ -35,7 +32,6 @@ from matching.drafting import make_draft
 from matching.subscribers import reactions
 from matching.transport import opener
 
-NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 TRANSPORT_KEY = bytes(range(32))
 
 
@@ -46,48 +42,11 @@ def sealed(participant: UUID, **identity: str | None) -> str:
     return base64.b64encode(nonce + AESGCM(TRANSPORT_KEY).encrypt(nonce, text, str(participant).encode())).decode()
 
 
-class Memory:
-    """Runs commands as the runtime does: loads, waits for causes, decides, folds."""
+class Matching(Memory):
+    """Matching in memory: its rounds and answers, in a word each."""
 
     def __init__(self) -> None:
-        self.log: list[Recorded[Any]] = []
-        self._streams = Streams()
-        self._reactions = reactions(opener(TRANSPORT_KEY))
-
-    def run(self, command: Command) -> list[Event]:
-        """Carry out one command; answers what it appended. NotFound stands for waiting."""
-        self._know(command.loads)
-        also = list(command.also(self._streams)) if command.also else []
-        self._know(also)
-        if not all(self._streams.exists(stream) for stream in command.requires):
-            raise NotFound
-        for stream in command.loads:
-            if command.expected.get(stream.id, self._streams.version(stream)) != self._streams.version(stream):
-                raise VersionConflict
-        loaded = {stream.id for stream in (*command.loads, *also)}
-        appended = list(command.decide(self._streams))
-        assert {stream.id for stream, _ in appended} <= loaded
-        for stream, event in appended:
-            version = self._streams.fold(stream, event)
-            self.log.append(
-                Recorded(uuid4(), stream.id, version, event, command.at, command.correlation, command.causation, None)
-            )
-        return [event for _, event in appended]
-
-    def hear(self, event: PublishedEvent, at: datetime = NOON) -> list[Event]:
-        """React to another service's event."""
-        return self.run(self._reactions[type(event)](Received(uuid4(), uuid4(), event, at, None, 1, None)))
-
-    def state(self, stream: Stream[Any]) -> Any:
-        self._know([stream])
-        return self._streams[stream]
-
-    def version(self, stream: Stream[Any]) -> int:
-        self._know([stream])
-        return self._streams.version(stream)
-
-    def all(self, kind: type[Event]) -> list[Any]:
-        return [recorded.event for recorded in self.log if isinstance(recorded.event, kind)]
+        super().__init__(reactions(opener(TRANSPORT_KEY)))
 
     def draft(self, sample: "Sample", at: datetime = NOON, **policy: Any) -> UUID:
         """Run a round over everybody of the sample."""
@@ -120,11 +79,6 @@ class Memory:
     def accept_both(self, pair: UUID) -> None:
         self.answer(pair, Role.MENTOR, Answer.ACCEPTED)
         self.answer(pair, Role.MENTEE, Answer.ACCEPTED)
-
-    def _know(self, streams: Iterable[Stream[Any]]) -> None:
-        for stream in streams:
-            if stream not in self._streams:
-                self._streams.restore(stream, 0, stream.category.initial)
 
 
 @dataclass
@@ -198,7 +152,7 @@ class Sample:
         return RematchRequested(pair=pair, program=self.program)
 
 
-def join(memory: Memory, sample: Sample, role: Role, **changes: Any) -> UUID:
+def join(memory: Matching, sample: Sample, role: Role, **changes: Any) -> UUID:
     """Let somebody take part; answers who."""
     enrolled, _, profile = sample.person(role, **changes)
     memory.hear(enrolled)
@@ -207,8 +161,8 @@ def join(memory: Memory, sample: Sample, role: Role, **changes: Any) -> UUID:
 
 
 @pytest.fixture
-def memory() -> Memory:
-    return Memory()
+def memory() -> Matching:
+    return Matching()
 
 
 @pytest.fixture
@@ -217,18 +171,18 @@ def sample() -> Sample:
 
 
 @pytest.fixture
-def joining(memory: Memory, sample: Sample) -> Callable[..., UUID]:
+def joining(memory: Matching, sample: Sample) -> Callable[..., UUID]:
     """Of an open program: somebody takes part."""
     memory.hear(sample.program_opened)
     return lambda role, **changes: join(memory, sample, role, **changes)
 
 
 @pytest.fixture(scope="session")
-def begin_anew() -> Callable[[], tuple[Memory, Sample, Callable[..., UUID]]]:
+def begin_anew() -> Callable[[], tuple[Matching, Sample, Callable[..., UUID]]]:
     """For tests that try many histories: an empty store and an open program for each."""
 
-    def begin() -> tuple[Memory, Sample, Callable[..., UUID]]:
-        memory, sample = Memory(), Sample()
+    def begin() -> tuple[Matching, Sample, Callable[..., UUID]]:
+        memory, sample = Matching(), Sample()
         memory.hear(sample.program_opened)
         return memory, sample, lambda role, **changes: join(memory, sample, role, **changes)
 
