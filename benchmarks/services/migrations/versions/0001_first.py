@@ -3,7 +3,7 @@
 from alembic import op
 from benchmarks.services.projections import metadata
 
-from events.runtime.schema import create_runtime_tables
+from events.runtime.migrations import create_runtime_tables
 
 revision = "0001"
 down_revision = None

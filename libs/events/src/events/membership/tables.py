@@ -29,5 +29,21 @@ coordinators = Table(
 
 
 def create_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
-    """For the migration of a service that uses this projection."""
-    metadata.create_all(op.get_bind(), checkfirst=False)
+    """For the first migration of a service that uses this projection: the tables as they were then, never changed."""
+    op.create_table(
+        "members",
+        Column("participant", Uuid, primary_key=True),
+        Column("program", Uuid, nullable=False),
+        Column("subject", Uuid),
+        Column("region", Text),
+        Column("role", Text),
+        Column("active", Boolean, nullable=False, server_default=true()),
+    )
+    op.create_index("members_subject", "members", ["subject"])
+    op.create_table(
+        "coordinators",
+        Column("program", Uuid, nullable=False),
+        Column("subject", Uuid, nullable=False),
+        Column("regions", ARRAY(Text), nullable=False),
+        PrimaryKeyConstraint("program", "subject", name="coordinators_pkey"),
+    )

@@ -1,14 +1,18 @@
-"""Alembic migrations, run by the service itself at its start, one process at a time."""
+"""Alembic migrations, run by the service itself at its start, one process at a time; the runtime's own first one."""
 
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from events.runtime.database import asyncpg_url
+from events.runtime.schema import Xid8
 
 _LOCK = 0x76_69_63_65  # any number, the same in every process of a service
 
@@ -38,3 +42,81 @@ def run() -> None:
     context.configure(connection=context.config.attributes["connection"])
     with context.begin_transaction():
         context.run_migrations()
+
+
+def create_runtime_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
+    """First migration of every service: the runtime's tables as they were then.
+
+    Written out and never changed. What `schema` gains later is a function of its own, called by a later migration.
+    """
+    this_transaction, now = sa.func.pg_current_xact_id(), sa.func.clock_timestamp()
+    op.create_table(
+        "events",
+        sa.Column("transaction_id", Xid8, server_default=this_transaction, nullable=False),
+        sa.Column("sequence", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("stream_id", sa.Uuid, nullable=False),
+        sa.Column("stream_version", sa.Integer, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("schema_version", sa.Integer, nullable=False),
+        sa.Column("data", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.PrimaryKeyConstraint("transaction_id", "sequence", name="events_pkey"),
+        sa.UniqueConstraint("event_id", name="events_event_id_key"),
+        sa.UniqueConstraint("stream_id", "stream_version", name="events_stream_key"),
+    )
+    op.create_table(
+        "cursors",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("transaction_id", Xid8, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("consumer", sa.Text, nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("transaction_id", Xid8, server_default=this_transaction, nullable=False),
+        sa.Column("sequence", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("payload", JSONB, nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.PrimaryKeyConstraint("consumer", "event_id", name="inbox_pkey"),
+    )
+    op.create_index("inbox_log", "inbox", ["consumer", "transaction_id", "sequence"])
+    op.create_table(
+        "waiting",
+        sa.Column("consumer", sa.Text, nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("key", sa.Uuid, nullable=False),
+        sa.Column("cause", sa.Uuid),
+        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("payload", JSONB, nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.PrimaryKeyConstraint("consumer", "event_id", name="waiting_pkey"),
+    )
+    op.create_index("waiting_key", "waiting", ["consumer", "key", "position"])
+    op.create_index("waiting_cause", "waiting", ["consumer", "cause"])
+    op.create_table(
+        "subject_keys",
+        sa.Column("subject", sa.Uuid, primary_key=True),
+        sa.Column("wrapped", sa.LargeBinary, nullable=False),
+        sa.Column("wrapped_with", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+    )
+    op.create_table(
+        "idempotent_requests",
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("route", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("answer", JSONB, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.PrimaryKeyConstraint("subject", "route", "key", name="idempotent_requests_pkey"),
+    )
+    op.create_table(
+        "clock",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("ahead", sa.Interval, nullable=False),
+    )

@@ -1,4 +1,4 @@
-"""Tables that every event-sourced service has, and their first migration.
+"""Tables that every event-sourced service has, as the code uses them; `migrations` makes them.
 
 The order in which the log is read is (transaction_id, sequence), below the snapshot's xmin: see `store.read_log`.
 """
@@ -121,8 +121,3 @@ clock = Table(
     Column("name", Text, primary_key=True),
     Column("ahead", Interval, nullable=False),
 )
-
-
-def create_runtime_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
-    """First migration of every service. Later changes of these tables are functions of their own, so this one stays."""
-    metadata.create_all(op.get_bind(), checkfirst=False)

@@ -1,6 +1,6 @@
 from alembic import op
 
-from events.runtime.schema import create_runtime_tables
+from events.runtime.migrations import create_runtime_tables
 
 revision = "0001"
 down_revision = None

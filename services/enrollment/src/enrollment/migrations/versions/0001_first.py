@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from events.runtime.schema import create_runtime_tables
+from events.runtime.migrations import create_runtime_tables
 
 revision = "0001"
 down_revision = None

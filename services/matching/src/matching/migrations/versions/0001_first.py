@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from events import membership
-from events.runtime.schema import create_runtime_tables
+from events.runtime.migrations import create_runtime_tables
 
 revision = "0001"
 down_revision = None

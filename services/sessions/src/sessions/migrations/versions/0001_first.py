@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from events import membership
-from events.runtime.schema import create_runtime_tables
+from events.runtime.migrations import create_runtime_tables
 
 revision = "0001"
 down_revision = None
