@@ -12,8 +12,10 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey
 from pydantic import BaseModel, ConfigDict, Field
+from structlog.testing import capture_logs
 
 from events.contracts.authorization import TABLE, Relation
+from events.runtime.database import create_pool
 from events.runtime.http import Answer, Call, Edge, IfMatch, decode_cursor, encode_cursor
 from events.runtime.http.answers import BadCursor
 from events.runtime.http.application import create_application
@@ -24,6 +26,8 @@ from events.runtime.service import ServiceDefinition
 from events.runtime.settings import ServiceSettings
 from events.testing.counters import COUNTER, TYPES, increase
 from events.testing.service import RunningService, running, settings_for
+
+CANARY = "canary-4711@example.org"
 
 
 class Increase(BaseModel):
@@ -62,6 +66,10 @@ def routes(edge: Edge) -> APIRouter:
     async def guarded(counter: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
         call.permit({Relation(role) for role in call.caller.roles})
         return await call.execute(increase(counter), lambda _: Answer({}))
+
+    @router.get("/broken/{how}", **edge.action("me.read"))
+    async def broken(how: str, call: Annotated[Call, Depends(edge.call)]) -> Response:
+        raise {"mistake": LookupError, "database": ConnectionRefusedError}[how](CANARY)
 
     @router.post("/careless/{counter}", **edge.action("program.open"))
     async def careless(counter: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
@@ -255,6 +263,41 @@ async def test_unknown_paths_and_methods_are_problems_too(service: RunningServic
     nowhere = await service.client.get("/nowhere")
     wrong = await service.client.delete(f"/counters/{uuid4()}")
     assert (problem(nowhere)["status"], problem(wrong)["status"]) == (404, 405)
+
+
+async def test_what_broke_is_logged_under_the_trace_that_the_caller_is_told_and_quoted_to_nobody(
+    service: RunningService,
+):
+    sent = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    with capture_logs() as logs:
+        answer = await service.client.get("/broken/mistake", headers=service.token() | sent)
+    (line,) = logs
+    assert (problem(answer)["status"], line["event"]) == (500, "a request failed")
+    assert problem(answer)["trace"] == "ab" * 16
+    assert CANARY not in answer.text
+
+
+async def test_a_database_that_is_away_is_no_mistake_and_says_when_to_come_again(service: RunningService):
+    answer = await service.client.get("/broken/database", headers=service.token())
+    assert (problem(answer)["status"], answer.headers["retry-after"]) == (503, "1")
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(("roles", "missing"), [("api", []), ("relay", ["broker"]), ("consumer", ["broker"])])
+async def test_a_process_whose_roles_need_a_broker_that_is_away_is_not_ready(
+    database_url: str, tmp_path: Path, roles: str, missing: list[str]
+):
+    settings = settings_for(database_url, tmp_path, roles=roles, kafka_bootstrap_servers="127.0.0.1:1")
+    async with running(definition(), ServiceSettings(**settings)) as service:
+        answer = await service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["missing"]) == (503 if missing else 200, missing)
+
+
+async def test_a_process_whose_database_is_away_is_not_ready(service: RunningService, monkeypatch: pytest.MonkeyPatch):
+    away = create_pool("postgresql://nobody@127.0.0.1:1/nothing", name="away", size=1)
+    monkeypatch.setattr(service.service, "read_pool", away)
+    answer = await service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])
 
 
 async def test_health_needs_no_token_and_schemas_are_public(service: RunningService):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka import Producer
+from structlog.testing import capture_logs
 
 from events.runtime.brake import CommittedOffsets
 from events.testing.eventually import eventually
@@ -38,23 +39,34 @@ async def look(brake: CommittedOffsets) -> None:
     await brake.hold()
 
 
-async def test_a_relay_holds_while_any_group_is_too_far_behind_and_goes_on_when_it_has_caught_up(
-    kafka: str, caplog: pytest.LogCaptureFixture
-):
+async def test_a_relay_holds_while_any_group_is_too_far_behind_and_goes_on_when_it_has_caught_up(kafka: str):
     brake = CommittedOffsets(kafka, {TOPIC: ("quick", "slow")}, furthest=10)
     await send(kafka, 5)
     await look(brake)
     await send(kafka, 20)
     await commit(kafka, "quick", 25)
 
-    holding = asyncio.create_task(look(brake))
-    await commit(kafka, "slow", 3)
-    assert not holding.done()
-    await commit(kafka, "slow", 20)
-    await eventually(holding.done)
-    await holding
+    with capture_logs() as logs:
+        holding = asyncio.create_task(look(brake))
+        await commit(kafka, "slow", 3)
+        assert not holding.done()
+        await commit(kafka, "slow", 20)
+        await eventually(holding.done)
+        await holding
     await brake.close()
-    assert caplog.records == []
+    assert logs == []
+
+
+async def test_a_group_that_stands_still_is_named_loudly_once(kafka: str):
+    brake = CommittedOffsets(kafka, {TOPIC: ("slow",)}, furthest=10, loud_after=0)
+    await send(kafka, 20)
+    with capture_logs() as logs:
+        holding = asyncio.create_task(look(brake))
+        await eventually(lambda: bool(logs))
+        await commit(kafka, "slow", 20)
+        await holding
+    await brake.close()
+    assert [(line["log_level"], line["group"], line["topics"]) for line in logs] == [("error", "slow", [TOPIC])]
 
 
 async def test_a_topic_that_nobody_follows_holds_nobody(kafka: str):

@@ -175,17 +175,17 @@ async def test_a_message_waits_for_its_cause_and_its_key_waits_behind_it(databas
     assert (await database.counter(counter)).value == 1111
 
 
+def when_begun(received) -> Command:
+    stream = COUNTER.stream(received.event.pair)
+    return Command((stream,), lambda _: [(stream, Increased(by=1))], NOW, requires=(stream,))
+
+
 def replace_number(event: SessionLogged, number: int) -> SessionLogged:
     return event.model_copy(update={"number": number})
 
 
 async def test_a_redelivery_of_a_message_that_waits_does_not_wait_twice(database: Database):
     topic, counter = Topic(), uuid4()
-
-    def when_begun(received) -> Command:
-        stream = COUNTER.stream(received.event.pair)
-        return Command((stream,), lambda _: [(stream, Increased(by=1))], NOW, requires=(stream,))
-
     consumer = reactor(database, SessionLogged=when_begun)
     record = topic.record(logged(counter))
     await deliver(consumer, [record, record])
@@ -227,6 +227,24 @@ async def test_poison_stops_its_partition_and_no_other(database: Database):
     await deliver(consumer, records[1:3])
     assert (await database.counter(counter)).value == 13
     assert consumer.stopped == {}
+
+
+async def test_a_partition_that_moves_to_another_member_is_no_longer_this_ones_to_report(database: Database):
+    topic, consumer = Topic(), reactor(database)
+    for partition in (0, 1):
+        await deliver(consumer, [topic.record(b"no JSON", partition=partition)])
+    consumer.revoked([TopicPartition(TOPIC, 0)])
+    assert list(consumer.stopped) == [TopicPartition(TOPIC, 1)]
+    consumer.revoked([TopicPartition(TOPIC, number) for number in range(4)])
+    assert consumer.stopped == {}
+
+
+async def test_only_keys_that_wait_hold_back_what_comes_behind_them(database: Database):
+    topic, cause, other = Topic(), uuid4(), uuid4()
+    waiting = reactor(database, SessionLogged=when_begun)
+    await deliver(waiting, [topic.record(logged(cause), key=cause)])
+    await deliver(waiting, [topic.record(signed(other), key=key) for key in (cause, other)])
+    assert (await database.counter(other)).value == 1
 
 
 @pytest.mark.parametrize(

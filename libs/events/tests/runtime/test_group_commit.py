@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,8 +11,8 @@ from events.runtime import group_commit, store
 from events.runtime.codec import LARGEST_EVENT, NulCharacter
 from events.runtime.group_commit import GroupCommit
 from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, OutcomeUnknown, VersionConflict
-from events.runtime.store import BEGINNING
+from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, OutcomeUnknown, Overloaded, VersionConflict
+from events.runtime.store import BEGINNING, StoredEvent
 from events.runtime.streams import Command, Outcome
 from events.testing.counters import COUNTER, NOW, Database, Noted, TooMuch, increase, transfer
 
@@ -69,17 +70,39 @@ async def test_a_refusal_touches_no_neighbour_of_its_group(database: Database):
 
 
 async def test_a_caller_who_hangs_up_touches_no_neighbour(database: Database):
-    counter = uuid4()
-    calls = [asyncio.create_task(database.commands.execute(increase(counter))) for _ in range(20)]
-    await asyncio.sleep(0)
-    for call in calls[::2]:
-        call.cancel()
+    counter, decided = uuid4(), asyncio.Event()
+
+    def last(streams):
+        decided.set()
+        return increase(counter).decide(streams)
+
+    async with database.pool.connect() as conn:
+        # Whoever appends the counter's first version waits for this row: the group is in flight when callers hang up.
+        blocking = await conn.begin()
+        await store.append(conn, [StoredEvent(uuid4(), counter, 1, "Increased", 1, '{"by": 1}', "{}")])
+        calls = [asyncio.create_task(database.commands.execute(increase(counter))) for _ in range(19)]
+        command = replace(increase(counter), decide=last)
+        calls.append(asyncio.create_task(database.commands.execute(command)))
+        await decided.wait()
+        for call in calls[::2]:
+            call.cancel()
+        await asyncio.wait(calls[::2])
+        assert not any(call.done() for call in calls[1::2])
+        await blocking.rollback()
     settled = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(outcome, Outcome) for outcome in settled[1::2])
-    await database.commands.close()
-    value = (await database.counter(counter)).value
-    assert 10 <= value <= 20
-    assert await versions_in_log(database, counter) == list(range(1, value + 1))
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in settled[::2])
+    assert await versions_in_log(database, counter) == list(range(1, 21))
+
+
+async def test_callers_beyond_what_can_be_served_soon_are_refused_at_once(database: Database):
+    database.commands.most_pending = 3
+    counter = uuid4()
+    settled = await asyncio.gather(
+        *(database.commands.execute(increase(counter)) for _ in range(5)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in settled] == [Outcome] * 3 + [Overloaded] * 2
+    assert (await database.counter(counter)).value == 3
 
 
 async def test_a_text_that_the_database_cannot_hold_is_refused_and_the_others_go_in(database: Database):

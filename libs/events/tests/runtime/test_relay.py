@@ -12,7 +12,8 @@ from events.contracts.envelope import decode
 from events.contracts.sessions import AgreementSigned, SessionLogged
 from events.runtime import cursors
 from events.runtime.hints import Hints
-from events.runtime.relay import Relay
+from events.runtime.relay import MessageTooLarge, Relay
+from events.runtime.store import BEGINNING
 from events.testing.counters import Database, Increased, increase
 from events.testing.eventually import eventually
 
@@ -134,6 +135,19 @@ async def test_a_relay_that_dies_between_sending_and_its_cursor_repeats_and_lose
             await eventually(lambda: first_occurrences(records)[counter] == list(range(1, 32)))
     ids = [decode(record.headers)[0].id for record in records]
     assert len(ids) > len(set(ids)) == 31
+
+
+async def test_a_publication_that_no_message_can_carry_is_never_skipped(
+    database: Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("events.runtime.relay._LARGEST_VALUE", 50)
+    await database.commands.execute(increase(uuid4()))
+    stuck = relay(database, kafka)
+    async with asyncio.timeout(20):
+        with pytest.raises(MessageTooLarge, match=AgreementSigned.type):
+            await stuck.run()
+    async with database.pool.connect() as conn:
+        assert await cursors.read(conn, stuck.cursor) == BEGINNING
 
 
 async def test_two_relays_at_once_make_duplicates_and_no_disorder(database: Database, kafka: str):

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.runtime.database import is_transient
+from events.runtime.logs import named
 from events.runtime.refusals import Refusal
 from events.runtime.schema import clock
 
@@ -89,7 +90,7 @@ class TurnableClock:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                _log.warning("the clock could not be read", error=repr(error))
+                _log.warning("the clock could not be read", error=named(error))
             await asyncio.sleep(_REFRESH)
 
     def _show(self, ahead: timedelta) -> None:

@@ -6,7 +6,7 @@ partition, loudly, and no other: everything before it is applied, nothing behind
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from time import monotonic, perf_counter
 from typing import NamedTuple, Protocol, TypeAlias
@@ -22,6 +22,7 @@ from events.contracts.envelope import MalformedMessage
 from events.runtime.database import is_transient
 from events.runtime.effects import Effect, Effects, Poison, RaceLost
 from events.runtime.inbox import Inbox, Parked
+from events.runtime.logs import named
 from events.runtime.message_spans import MessageSpan
 from events.runtime.messages import Message, decode, place_of
 from events.runtime.refusals import Refusal
@@ -121,7 +122,7 @@ class Consumer:
                 messages = await self._inbox.released(conn)
                 if not messages:
                     # What was parked meanwhile may have been committed after this look.
-                    self._may_wait = bool(await self._inbox.waiting_keys(conn)) or self._parkings != before
+                    self._may_wait = await self._inbox.anything_waits(conn) or self._parkings != before
                     return
             try:
                 if not await self._transaction(messages, released=True):
@@ -215,7 +216,7 @@ class Consumer:
             except Exception as error:
                 if not is_transient(error) and not _raced_at_the_inbox(error):
                     raise
-                _log.warning("the batch is done again", consumer=self.name, error=repr(error))
+                _log.warning("the batch is done again", consumer=self.name, error=named(error))
             else:
                 continue
             await asyncio.sleep(pause)
@@ -230,14 +231,15 @@ class Consumer:
     ) -> Sequence[Message]:
         """Apply messages once, with their inbox rows. Answers those that lost a race and must be done again."""
         started = perf_counter()
+        processing: list[MessageSpan] = []
         with ExitStack() as spans:
-            async with self._pool.begin() as conn:
-                todo, parked = (list(messages), []) if released else await self._new(conn, messages)
-                spans.enter_context(
-                    batch_span(f"process {self.group}", [context_of(m.received.traceparent) for m in todo])
-                )
-                processing = [self._span(message, (records or {}).get(message.id)) for message in todo]
-                try:
+            try:
+                async with self._pool.begin() as conn:
+                    todo, parked = (list(messages), []) if released else await self._new(conn, messages)
+                    spans.enter_context(
+                        batch_span(f"process {self.group}", [context_of(m.received.traceparent) for m in todo])
+                    )
+                    processing += [self._span(message, (records or {}).get(message.id)) for message in todo]
                     effect = await self._effect(conn, todo, processing)
                     await self._inbox.take_in(conn, effect.applied)
                     if released:
@@ -245,12 +247,12 @@ class Consumer:
                         await self._inbox.wait_again(conn, effect.parked)
                     else:
                         await self._inbox.park(conn, [*effect.parked, *parked])
-                except BaseException as error:
-                    for span in processing:
-                        span.end(error)
-                    raise
+            except BaseException as error:
                 for span in processing:
-                    span.end()
+                    span.end(error)
+                raise
+            for span in processing:
+                span.end()
         if effect.applied:
             self.effects.applied()
         if effect.parked or parked:
@@ -275,8 +277,7 @@ class Consumer:
 
     async def _new(self, conn: AsyncConnection, messages: Sequence[Message]) -> tuple[list[Message], list[Parked]]:
         """Messages to apply now, and those that must wait behind others of their key. Known ones are dropped."""
-        seen = await self._inbox.known(conn, messages)
-        keys = await self._inbox.waiting_keys(conn)
+        seen, keys = await self._inbox.known(conn, messages)
         todo: list[Message] = []
         parked: list[Parked] = []
         for message in messages:
@@ -335,6 +336,15 @@ class Consumer:
         partitions.pause(place)
         loop = asyncio.get_running_loop()
         self._resuming[place] = loop.call_later(pause, self._resume, place, partitions)
+
+    def revoked(self, places: Collection[TopicPartition]) -> None:
+        """These belong to another member of the group now: where they stand, and why, is for that one to say."""
+        for place in places:
+            self._failures.pop(place, None)
+            if place in self._resuming:
+                self._resuming.pop(place).cancel()
+            if self.stopped.pop(place, None) is not None:
+                consumer_stopped.add(-1, {"consumer": self.name})
 
     def _resume(self, place: TopicPartition, partitions: Partitions) -> None:
         self._resuming.pop(place, None)

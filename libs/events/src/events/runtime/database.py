@@ -94,10 +94,10 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state.startswith(_TRANSIENT_SQLSTATES) and state != "57014"
-    return isinstance(
-        error,
-        (OSError, asyncio.TimeoutError, asyncpg.InternalClientError, asyncpg.InterfaceError, PendingRollbackError),
-    )
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg's own complaints about a value or an argument are interface errors too; they would never pass.
+        return not isinstance(error, ValueError)
+    return isinstance(error, (OSError, asyncio.TimeoutError, asyncpg.InternalClientError, PendingRollbackError))
 
 
 def unnest(name: str, /, **columns: TypeEngine[Any]) -> TableValuedAlias:

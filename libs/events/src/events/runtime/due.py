@@ -13,6 +13,7 @@ from events.runtime.clock import Clock
 from events.runtime.database import is_transient
 from events.runtime.group_commit import GroupCommit
 from events.runtime.leadership import leader
+from events.runtime.logs import named
 from events.runtime.refusals import Refusal
 from events.runtime.streams import Command
 from events.runtime.telemetry import batch_span
@@ -53,7 +54,7 @@ class DueWorker:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                _log.warning("due work: the database failed", error=repr(error))
+                _log.warning("due work: the database failed", error=named(error))
                 await asyncio.sleep(_EVERY)
 
     async def once(self) -> None:
@@ -69,7 +70,7 @@ class DueWorker:
                 if isinstance(outcome, Refusal):
                     _log.debug("due work was done already", work=work.name, refusal=outcome.slug)
                 elif isinstance(outcome, BaseException):
-                    _log.error("due work failed", work=work.name, error=type(outcome).__name__)
+                    _log.error("due work failed", work=work.name, error=named(outcome))
 
     async def _wait(self) -> None:
         if self.turned is None:

@@ -21,7 +21,8 @@ from events.runtime.codec import Codec
 from events.runtime.database import autocommitting, is_transient
 from events.runtime.deciding import Decided, decide
 from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import OutcomeUnknown, TooManyConflicts
+from events.runtime.logs import named
+from events.runtime.refusals import OutcomeUnknown, Overloaded, TooManyConflicts
 from events.runtime.streams import Command, Outcome
 from events.runtime.telemetry import batch_span, traceparent_of
 
@@ -29,6 +30,7 @@ _log = structlog.get_logger(__name__)
 
 _MOST_TRIES = 20
 _LARGEST_FLIGHT = 256
+_MOST_PENDING = 5_000
 _PAUSE = 0.05
 
 
@@ -66,6 +68,8 @@ class GroupCommit:
     codec: Codec
     committed: Callable[[], None] = lambda: None
     largest_flight: int = _LARGEST_FLIGHT
+    most_pending: int = _MOST_PENDING
+    """Callers that may wait for a flight. The next is refused at once: it would only time out later."""
     _pending: deque[_Submission] = field(default_factory=deque)
     _flying: asyncio.Task[None] | None = None
     _autocommitting: AsyncEngine = field(init=False)
@@ -74,11 +78,13 @@ class GroupCommit:
         self._autocommitting = autocommitting(self.pool)
 
     async def execute(self, command: Command) -> Outcome:
-        """Carry out a command. Raises its Refusal, or TooManyConflicts."""
+        """Carry out a command. Raises its Refusal, TooManyConflicts, or Overloaded."""
+        self._refuse_when_full()
         return cast(Outcome, await self._submit(command, None))
 
     async def execute_once(self, command: Command, request: IdempotentRequest) -> Outcome | Repeated:
         """The same for a request with an `Idempotency-Key`. Raises KeyReused and KeyInUse too."""
+        self._refuse_when_full()
         return await self._submit(command, request)
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Outcome | BaseException]:
@@ -90,6 +96,10 @@ class GroupCommit:
         """Wait until everything that was submitted is settled."""
         while self._flying is not None:
             await asyncio.wait([self._flying])
+
+    def _refuse_when_full(self) -> None:
+        if len(self._pending) >= self.most_pending:
+            raise Overloaded
 
     def _submit(self, command: Command, request: IdempotentRequest | None) -> "asyncio.Future[Outcome | Repeated]":
         caller = trace.get_current_span().get_span_context()
@@ -137,7 +147,7 @@ class GroupCommit:
                 if len(flight) == 1:
                     flight[0].settle(error)
                     return
-                _log.warning("a set of commands failed; each is tried alone", commands=len(flight), error=repr(error))
+                _log.warning("a set of commands failed; each is tried alone", commands=len(flight), error=named(error))
                 self._again(flight, alone=True)
 
     async def _commit(self, flight: list[_Submission]) -> None:
@@ -156,7 +166,7 @@ class GroupCommit:
         except Exception as error:
             if not is_transient(error):
                 raise
-            _log.warning("the database failed during a commit", error=repr(error))
+            _log.warning("the database failed during a commit", error=named(error))
             await asyncio.sleep(_PAUSE)
             if decided is None or not decided.rows:
                 self._again(flight, alone=False)
@@ -167,7 +177,7 @@ class GroupCommit:
             except _EachAlone:
                 raise
             except Exception as lost:  # noqa: BLE001 - whatever it is, what was sent must not be decided again
-                _log.error("the outcome of a commit is unknown", commands=len(flight), error=type(lost).__name__)
+                _log.error("the outcome of a commit is unknown", commands=len(flight), error=named(lost))
                 for submission in flight:
                     submission.settle(OutcomeUnknown())
                 return

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.runtime import store
 from events.runtime.database import autocommitting, is_transient
+from events.runtime.logs import named
 
 _log = structlog.get_logger(__name__)
 _RETRY = 1.0
@@ -50,7 +51,7 @@ class Hints:
                         if message["type"] == "message":
                             self._wake()
             except (RedisError, OSError) as error:
-                _log.info("no wake-up hints from Redis; polling goes on", error=repr(error))
+                _log.info("no wake-up hints from Redis; polling goes on", error=named(error))
                 await asyncio.sleep(_RETRY)
 
     async def watch(self, pool: AsyncEngine) -> None:
@@ -64,7 +65,7 @@ class Hints:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                _log.warning("the log could not be looked at", error=repr(error))
+                _log.warning("the log could not be looked at", error=named(error))
                 await asyncio.sleep(_RETRY)
                 continue
             if newest != seen:

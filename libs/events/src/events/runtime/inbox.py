@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, or_, select, union_all, update
+from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,15 +16,17 @@ from events.runtime.database import any_of, unnest
 from events.runtime.messages import Message, restore
 from events.runtime.schema import events, inbox, waiting
 
+_OF_CONSUMER = waiting.c.consumer == bindparam("consumer")
 _KNOWN = union_all(
     *(
-        select(table.c.event_id).where(
+        select(table.c.event_id, cast(null(), Uuid).label("key")).where(
             table.c.consumer == bindparam("consumer"), table.c.event_id == any_of("event_ids", Uuid())
         )
         for table in (inbox, waiting)
-    )
+    ),
+    select(cast(null(), Uuid), waiting.c.key).where(_OF_CONSUMER, waiting.c.key == any_of("keys", Uuid())).distinct(),
 )
-_WAITING_KEYS = select(waiting.c.key).where(waiting.c.consumer == bindparam("consumer")).distinct()
+_ANYTHING_WAITS = select(exists().where(_OF_CONSUMER))
 
 _TAKEN = unnest("taken", event_id=Uuid(), headers=Text(), payload=Text())
 _TAKE_IN = insert(inbox).from_select(
@@ -94,15 +96,28 @@ class Inbox:
 
     consumer: str
 
-    async def known(self, conn: AsyncConnection, messages: Sequence[Message]) -> set[UUID]:
-        """Ids of messages that were taken in, or wait already."""
-        return set(
-            await conn.scalars(_KNOWN, {"consumer": self.consumer, "event_ids": [message.id for message in messages]})
+    async def known(self, conn: AsyncConnection, messages: Sequence[Message]) -> tuple[set[UUID], set[UUID]]:
+        """Ids of messages that were taken in or wait already, and keys of messages behind which others must wait."""
+        found = await conn.execute(
+            _KNOWN,
+            {
+                "consumer": self.consumer,
+                "event_ids": [message.id for message in messages],
+                "keys": list({message.key for message in messages}),
+            },
         )
+        ids: set[UUID] = set()
+        keys: set[UUID] = set()
+        for event_id, key in found:
+            if key is None:
+                ids.add(event_id)
+            else:
+                keys.add(key)
+        return ids, keys
 
-    async def waiting_keys(self, conn: AsyncConnection) -> set[UUID]:
-        """Keys behind which new messages have to wait."""
-        return set(await conn.scalars(_WAITING_KEYS, {"consumer": self.consumer}))
+    async def anything_waits(self, conn: AsyncConnection) -> bool:
+        """Whether any message of this consumer waits for its cause."""
+        return bool(await conn.scalar(_ANYTHING_WAITS, {"consumer": self.consumer}))
 
     async def take_in(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
         """Record the messages, after their effects. A plain insert: after a zombie's race it fails, and undoes all."""

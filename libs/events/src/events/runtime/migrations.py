@@ -1,11 +1,15 @@
 """Alembic migrations, run by the service itself at its start, one process at a time; the runtime's own first one."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from alembic import command, context
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -14,6 +18,9 @@ from sqlalchemy.pool import NullPool
 from events.runtime.database import asyncpg_url
 from events.runtime.schema import Xid8
 
+_log = structlog.get_logger(__name__)
+
+_LOOK_EVERY = 0.5
 _LOCK = 0x76_69_63_65  # any number, the same in every process of a service
 
 
@@ -29,10 +36,40 @@ async def upgrade(database_url: str, scripts: Path) -> None:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, scripts: Path) -> None:
+async def await_upgrade(database_url: str, scripts: Path) -> None:
+    """Wait until another process has brought the database to the newest revision of these scripts, or beyond."""
+    engine = create_async_engine(asyncpg_url(database_url), poolclass=NullPool)
+    told = False
+    try:
+        while True:
+            async with engine.connect() as conn:
+                if await conn.run_sync(_is_upgraded, scripts):
+                    return
+            if not told:
+                _log.info("waiting for the process that migrates", database=engine.url.database)
+                told = True
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        await engine.dispose()
+
+
+def _is_upgraded(connection: Connection, scripts: Path) -> bool:
+    directory = ScriptDirectory.from_config(_config(scripts))
+    known = {script.revision for script in directory.walk_revisions()}
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    # A revision that these scripts do not know is a newer one: migrations expand first, so this code still runs on it.
+    return current >= set(directory.get_heads()) or bool(current - known)
+
+
+def _config(scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(connection: Connection, scripts: Path) -> None:
+    config = _config(scripts)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

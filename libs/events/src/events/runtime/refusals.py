@@ -43,6 +43,12 @@ class TooManyConflicts(Refusal):
     slug, status, title = "busy", 503, "Too many changes at once; try again"
 
 
+class Overloaded(Refusal):
+    """More callers wait for the database than it can serve soon."""
+
+    slug, status, title = "overloaded", 503, "Too many requests wait already; try again"
+
+
 class OutcomeUnknown(Refusal):
     """The connection was lost while the command was committed, and the database did not come back to tell."""
 

@@ -30,6 +30,7 @@ from events.runtime.codec import Codec
 from events.runtime.database import is_transient
 from events.runtime.hints import Reader
 from events.runtime.leadership import leader
+from events.runtime.logs import named
 from events.runtime.message_spans import MessageSpan
 from events.runtime.private_events import Recorded
 from events.runtime.publishing import Publications
@@ -49,9 +50,17 @@ _log = structlog.get_logger(__name__)
 _POLL = 1.0
 _PAGE = 1_000
 _LARGEST_BATCH = 1_000_000
+_LARGEST_VALUE = _LARGEST_BATCH - 20_000
 _PAUSE = 0.3
 _MEASURE_EVERY = 5.0
 _STREAMS_REMEMBERED = 50_000
+
+
+class MessageTooLarge(RuntimeError):
+    """A publication made more of an event than the broker takes. Nothing is skipped: the relay stands there."""
+
+    def __init__(self, found: Envelope) -> None:
+        super().__init__(f"{found.type} {found.id} is larger than a message may be")
 
 
 class Brake(Protocol):
@@ -101,16 +110,10 @@ class Relay:
     page: int = _PAGE
     poll: float = _POLL
     """Seconds after which it looks although nothing woke it."""
-    _leads: bool = False
     _measured: float = float("-inf")
     _producer: AIOKafkaProducer | None = None
     _hash: Callable[[bytes], int] = field(default_factory=lambda: lru_cache(_STREAMS_REMEMBERED)(murmur2))
     """Kafka's default partitioner is this hash; in Python it takes longer than all headers together."""
-
-    @property
-    def misses_broker(self) -> bool:
-        """It leads, and the broker does not answer."""
-        return self._leads and self._producer is None
 
     async def run(self) -> None:
         """Relay for ever, as leader; stands by while another leads. Cancel to stop."""
@@ -118,17 +121,13 @@ class Relay:
             while True:
                 try:
                     async with leader(self.database_url, f"{self.source} {self.cursor}") as conn:
-                        self._leads = True
                         await self._lead(conn)
-                except KafkaError as error:
-                    _log.warning("relay: the broker failed; a new producer is made", error=repr(error))
-                    await self._drop_producer()
                 except Exception as error:
-                    if not is_transient(error):
+                    if not isinstance(error, KafkaError) and not is_transient(error):
                         raise
-                    _log.warning("relay: the database failed; connecting again", error=repr(error))
-                finally:
-                    self._leads = False
+                    # Sockets to either fail alike (OSError), so both are connected again.
+                    _log.warning("relay: broker or database failed; connecting again", error=named(error))
+                    await self._drop_producer()
                 await asyncio.sleep(_PAUSE)
         finally:
             await self.brake.close()
@@ -215,6 +214,9 @@ class Relay:
             queue = batches[topic, numbers[(self._hash(key) & 0x7FFFFFFF) % len(numbers)]]
             headers = envelope.encode(message.envelope, traceparent_of(message.span.context))
             value = envelope.data(message.event)
+            # A batch takes any first message, and the broker's refusal names no event.
+            if len(value) > _LARGEST_VALUE:
+                raise MessageTooLarge(message.envelope)
             if queue[-1].append(key=key, value=value, timestamp=None, headers=headers) is None:
                 queue.append(producer.create_batch())
                 queue[-1].append(key=key, value=value, timestamp=None, headers=headers)

@@ -2,11 +2,10 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,18 +16,18 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from events.contracts import envelope
 from events.contracts.authorization import TABLE
 from events.contracts.routes import followers
-from events.runtime import telemetry
+from events.runtime import logs, telemetry
 from events.runtime.brake import CommittedOffsets
+from events.runtime.broker import Broker
 from events.runtime.clock import Clock, SystemClock, TurnableClock
 from events.runtime.codec import Codec
 from events.runtime.consumer import Consumer
 from events.runtime.consuming import Reactions
-from events.runtime.database import create_pool
+from events.runtime.database import create_pool, is_transient
 from events.runtime.due import DueWork, DueWorker
 from events.runtime.effects import Reactor, TopicProjector
 from events.runtime.encryption import FileKeyWrapper, Keyring, read_key
@@ -37,7 +36,7 @@ from events.runtime.hints import Hints
 from events.runtime.http.application import create_application
 from events.runtime.http.authentication import Authenticator, JwksUrl
 from events.runtime.http.edge import Edge
-from events.runtime.migrations import upgrade
+from events.runtime.migrations import await_upgrade, upgrade
 from events.runtime.private_events import EventTypes
 from events.runtime.projecting import StoreProjection, TopicProjection
 from events.runtime.publishing import Publications
@@ -49,6 +48,10 @@ from events.runtime.subscription import Subscription
 _log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
+
+# With a consumer's batch in hand (`subscription`), a process has stopped within 25 s; orchestrators kill after 30.
+_REQUESTS_MAY_TAKE = 10
+_COMMANDS_MAY_TAKE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Service:
         self.clock: Clock = TurnableClock(self.read_pool) if settings.clock_turnable else SystemClock()
         self.consumers = self._consumers()
         self.subscription: Subscription | None = None
-        self.relaying: Relay | None = None
+        self.broker = Broker(settings.kafka_bootstrap_servers)
         self.stopping = False
         self.failed = False
         """A role died: the process ends with status 1, so that whoever runs it starts it again."""
@@ -157,10 +160,11 @@ class Service:
         try:
             async with self.read_pool.connect() as conn:
                 await conn.execute(text("select 1"))
-        except (SQLAlchemyError, OSError, TimeoutError):
+        except Exception as error:
+            if not is_transient(error):
+                raise
             missing.append("database")
-        consumes = self.subscription is None or self.subscription.started
-        if not consumes or (self.relaying is not None and self.relaying.misses_broker):
+        if not await self._has_broker():
             missing.append("broker")
         if self.stopping:
             missing.append("stopping")
@@ -183,6 +187,13 @@ class Service:
         if self.redis is not None:
             await self.redis.aclose()
 
+    async def _has_broker(self) -> bool:
+        if not {"relay", "consumer"} & set(self.settings.roles):
+            return True
+        if self.subscription is not None and not self.subscription.started:
+            return False
+        return await self.broker.answers()
+
     def _consumers(self) -> list[Consumer]:
         definition = self.definition
         effects: dict[str, Reactor | TopicProjector] = {
@@ -203,7 +214,7 @@ def _no_routes(_: Edge) -> APIRouter:
 def serve(define: Callable[[S], ServiceDefinition], settings_type: Callable[[], S]) -> None:
     """Entry point of a service: `migrate` migrates and ends, nothing runs the roles until SIGTERM or SIGINT."""
     settings = settings_type()
-    _set_up_logging(settings.log_level)
+    logs.set_up(settings.log_level)
     definition = define(settings)
     if sys.argv[1:] == ["migrate"]:
         asyncio.run(upgrade(settings.database_url, definition.migrations))
@@ -215,8 +226,10 @@ def serve(define: Callable[[S], ServiceDefinition], settings_type: Callable[[], 
 
 async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
     tracing = telemetry.set_up(definition.name, settings.spans_file)
-    if "api" in settings.roles or settings.environment == "local":
+    if "api" in settings.roles:
         await upgrade(settings.database_url, definition.migrations)
+    else:
+        await await_upgrade(settings.database_url, definition.migrations)
     service = Service(definition, settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -242,30 +255,31 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
 async def _running(service: Service) -> AsyncIterator[None]:
     """The process's roles. They stop in the order in which work flows: requests, consumers, commands, then readers."""
     roles = service.settings.roles
-    readers: list[asyncio.Task[None]] = [_start(service, service.hints.listen())]
-    if "relay" in roles or "projector" in roles:
-        readers.append(_start(service, service.hints.watch(service.read_pool)))
+    readers: list[asyncio.Task[None]] = []
     consuming: list[asyncio.Task[None]] = []
-    if isinstance(service.clock, TurnableClock):
-        await service.clock.read()
-        readers.append(_start(service, service.clock.follow()))
-    if "relay" in roles:
-        service.relaying = service.relay()
-        readers.append(_start(service, service.relaying.run()))
-    if "projector" in roles:
-        readers += [_start(service, projector.run()) for projector in service.projectors()]
-        if service.definition.due:
-            consuming.append(_start(service, service.due_worker().run()))
-    if "consumer" in roles and service.consumers:
-        service.subscription = Subscription(
-            service.settings.kafka_bootstrap_servers, service.consumers, service.definition.name
-        )
-        consuming.append(_start(service, service.subscription.run()))
-    async with _listening(service):
-        yield
-    await _stop(consuming)
-    await service.commands.close()
-    await _stop(readers)
+    async with AsyncExitStack() as stopping:
+        stopping.push_async_callback(_stop, readers)
+        stopping.push_async_callback(_settle, service.commands)
+        stopping.push_async_callback(_stop, consuming)
+        readers.append(_start(service, service.hints.listen()))
+        if "relay" in roles or "projector" in roles:
+            readers.append(_start(service, service.hints.watch(service.read_pool)))
+        if isinstance(service.clock, TurnableClock):
+            await service.clock.read()
+            readers.append(_start(service, service.clock.follow()))
+        if "relay" in roles:
+            readers.append(_start(service, service.relay().run()))
+        if "projector" in roles:
+            readers += [_start(service, projector.run()) for projector in service.projectors()]
+            if service.definition.due:
+                consuming.append(_start(service, service.due_worker().run()))
+        if "consumer" in roles and service.consumers:
+            service.subscription = Subscription(
+                service.settings.kafka_bootstrap_servers, service.consumers, service.definition.name
+            )
+            consuming.append(_start(service, service.subscription.run()))
+        async with _listening(service):
+            yield
 
 
 @asynccontextmanager
@@ -278,7 +292,7 @@ async def _listening(service: Service) -> AsyncIterator[None]:
         port=settings.port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=_REQUESTS_MAY_TAKE,
         lifespan="off",
     )
     server = _Server(config)
@@ -296,6 +310,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Any:  # noqa: ANN401 - uvicorn's generator type is private
         yield
+
+
+async def _settle(commands: GroupCommit) -> None:
+    try:
+        async with asyncio.timeout(_COMMANDS_MAY_TAKE):
+            await commands.close()
+    except TimeoutError:
+        # Whoever asked is gone, or was told that the outcome is unknown; the database rolls back what did not commit.
+        _log.warning("stopping although a command is not settled: the database does not answer")
 
 
 def _start(service: Service, role: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -316,26 +339,3 @@ async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _set_up_logging(level: str) -> None:
-    """One JSON object a line on standard output, with the trace. Never a payload."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            _add_trace,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _add_trace(_: Any, __: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:  # noqa: ANN401
-    traceparent = telemetry.traceparent_of(telemetry.current())
-    if traceparent is not None:
-        fields["traceparent"] = traceparent
-    return fields

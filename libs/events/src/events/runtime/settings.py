@@ -42,6 +42,9 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _production_is_no_playground(self) -> "ServiceSettings":
-        if self.environment == "production" and (self.clock_turnable or self.log_epoch):
-            raise ValueError("CLOCK_TURNABLE and LOG_EPOCH are for a local platform only")
+        if self.environment == "production":
+            if self.clock_turnable or self.log_epoch:
+                raise ValueError("CLOCK_TURNABLE and LOG_EPOCH are for a local platform only")
+            if "relay" in self.roles and not self.public_url:
+                raise ValueError("PUBLIC_URL is needed: it stands in every event, so that subscribers find its schema")
         return self

@@ -10,6 +10,7 @@ from events.runtime import cursors, store
 from events.runtime.codec import Codec
 from events.runtime.database import is_transient
 from events.runtime.hints import Reader
+from events.runtime.logs import named
 from events.runtime.projecting import StoreProjection
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ class StoreProjector:
                     await self.wake.wait(_POLL)
             except Exception as error:  # noqa: BLE001 - a projection that stands still must not take the process down
                 if is_transient(error):
-                    _log.warning("projection: the database failed", projection=self.projection.name, error=repr(error))
+                    _log.warning("projection: the database failed", projection=self.projection.name, error=named(error))
                 else:
                     _log.exception("a projection stands still", projection=self.projection.name)
                 await asyncio.sleep(pause)

@@ -1,15 +1,17 @@
 """Consumers on Kafka through FastStream: batches, nothing acknowledged before it is applied."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from events.runtime.consumer import Consumer
+from events.runtime.logs import named
 
 _log = structlog.get_logger(__name__)
 
@@ -17,6 +19,8 @@ _LARGEST_BATCH = 500
 _BATCH_TIMEOUT_MS = 20
 _RELEASE_EVERY = 0.25
 _PAUSE = 1.0
+_BATCH_MAY_TAKE = 10.0
+"""Seconds that a stopping process gives the batch in hand; undone, it is delivered again."""
 
 
 class Subscription:
@@ -45,9 +49,20 @@ class Subscription:
         try:
             await consumer.release()
         except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
-            _log.warning(
-                "what waits for its cause could not be released", consumer=consumer.name, error=type(error).__name__
-            )
+            _log.warning("what waits for its cause could not be released", consumer=consumer.name, error=named(error))
+
+
+class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Tells a consumer which partitions are no longer its own."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._consumer.revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing is known of them yet."""
 
 
 async def _start(broker: KafkaBroker) -> None:
@@ -55,7 +70,7 @@ async def _start(broker: KafkaBroker) -> None:
         try:
             await broker.start()
         except (KafkaError, OSError) as error:
-            _log.warning("consumers: the broker is away", error=repr(error))
+            _log.warning("consumers: the broker is away", error=named(error))
             await broker.stop()
             await asyncio.sleep(_PAUSE)
         else:
@@ -64,7 +79,13 @@ async def _start(broker: KafkaBroker) -> None:
 
 def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> KafkaBroker:
     # Topics are made on purpose, with their partitions and retention: FastStream would make them with one partition.
-    broker = KafkaBroker(bootstrap_servers, client_id=client_id, logger=None, allow_auto_create_topics=False)
+    broker = KafkaBroker(
+        bootstrap_servers,
+        client_id=client_id,
+        logger=None,
+        allow_auto_create_topics=False,
+        graceful_timeout=_BATCH_MAY_TAKE,
+    )
 
     @broker.subscriber(
         *sorted({event_type.topic() for event_type in consumer.effects.handles}),
@@ -75,6 +96,7 @@ def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> K
         max_records=_LARGEST_BATCH,
         batch_timeout_ms=_BATCH_TIMEOUT_MS,
         decoder=_undecoded,
+        listener=_Revocations(consumer),
     )
     async def handle(message: KafkaMessage) -> None:
         records: Any = message.raw_message

@@ -43,6 +43,7 @@ def settings_for(database_url: str, folder: Path, **more: Any) -> dict[str, Any]
         "token_audience": _AUDIENCE,
         "token_jwks_url": f"{_ISSUER}/jwks",
         "environment": "local",
+        "roles": ("api",),
         "clock_turnable": True,
         **more,
     }

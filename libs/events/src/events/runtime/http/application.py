@@ -32,8 +32,8 @@ class Turn(BaseModel):
 
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
-        # Starlette's limit on bodies stands outside all middleware that can be added.
-        return TooLargeIsAProblem(super().build_middleware_stack())
+        # Starlette's limit on bodies and its answer to what broke stand outside all middleware that can be added.
+        return ServerSpans(TooLargeIsAProblem(super().build_middleware_stack()))
 
 
 def create_application(
@@ -53,7 +53,6 @@ def create_application(
     app.include_router(routes(edge))
     app.include_router(_common(edge, readiness, turned))
     edge.check(app)
-    app.add_middleware(ServerSpans)
     return app
 
 

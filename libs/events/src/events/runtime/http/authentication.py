@@ -1,22 +1,32 @@
 """Bearer tokens (RFC 6750): JWTs checked against the issuer's JWKS, asymmetric algorithms only (RFC 8725)."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import ClassVar, Protocol
 from uuid import UUID
 
 import httpx
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from events.runtime.logs import named
 from events.runtime.refusals import Refusal
+
+_log = structlog.get_logger(__name__)
 
 ALGORITHMS = ["Ed25519", "ES256", "PS256", "RS256"]
 
 _FRESH_ENOUGH = 5.0
-"""Seconds in which an unknown key id does not fetch the key set again."""
+"""Seconds in which the key set is not fetched again, whatever unknown keys are named and whether it came or not."""
+_AT_FIRST = 0.5
+"""The same while there are no keys yet: services that start together wait for one another."""
+_RENEWED_AFTER = 300.0
+_OLDEST = 3_600.0
+"""Seconds after which keys that cannot be renewed count no longer: the issuer may have withdrawn one."""
 _LONGEST_TOKEN = 8_192
 
 
@@ -52,23 +62,36 @@ class KeySource(Protocol):
 
 
 class JwksUrl:
-    """Keys behind a JWKS URL (RFC 7517), fetched once and again when a key is unknown."""
+    """Keys behind a JWKS URL (RFC 7517), renewed now and then, and when a token names an unknown one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, now: Callable[[], float] = monotonic) -> None:
         self._url = url
+        self._now = now
         self._keys: KeySet | None = None
-        self._fetched = float("-inf")
+        self._fetched = self._tried = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def keys(self, *, fresh: bool = False) -> KeySet:
         """The key set. Raises KeysUnavailable."""
-        if self._keys is not None and not fresh:
+        is_young = self._now() - self._fetched < _RENEWED_AFTER
+        # One request waits for the renewal; the others go on with the keys that there are.
+        if self._keys is not None and not fresh and (is_young or self._fetching.locked()):
             return self._keys
         async with self._fetching:
-            if self._keys is None or monotonic() - self._fetched > _FRESH_ENOUGH:
-                self._keys = await self._fetch()
-                self._fetched = monotonic()
+            if self._now() - self._tried > (_AT_FIRST if self._keys is None else _FRESH_ENOUGH):
+                self._tried = self._now()
+                await self._renew()
+            if self._keys is None or self._now() - self._fetched > _OLDEST:
+                raise KeysUnavailable
             return self._keys
+
+    async def _renew(self) -> None:
+        try:
+            self._keys = await self._fetch()
+        except KeysUnavailable as error:
+            _log.warning("the issuer's keys could not be fetched", error=named(error))
+        else:
+            self._fetched = self._now()
 
     async def _fetch(self) -> KeySet:
         try:

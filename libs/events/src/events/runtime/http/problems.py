@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
+from events.runtime.database import is_transient
+from events.runtime.logs import named
 from events.runtime.refusals import Refusal
 
 _log = structlog.get_logger(__name__)
@@ -71,7 +73,10 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    _log.error("a request failed", error=type(error).__name__, exc_info=error)
+    if is_transient(error):
+        _log.warning("a request met a database that is away", error=named(error))
+        return problem(503, "unavailable", "A part of the service is away; try again")
+    _log.error("a request failed", exc_info=error)
     return problem(500, "failed", "Something broke on our side; it is logged under this trace")
 
 
