@@ -1,11 +1,16 @@
 """Marked names, texts and identities go through everything; what leaves a service shows none of them."""
 
+import json
 from uuid import uuid4
+
+import asyncpg
+import pytest
 
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Program, permitted
 from integration.topics import everything_told, nobody_is_behind, told_of
+from viceversa.demo.client import Refused
 
 
 async def test_names_texts_and_identities_stand_in_no_topic_header_span_or_log(platform: Platform, program: Program):
@@ -48,6 +53,28 @@ async def test_names_texts_and_identities_stand_in_no_topic_header_span_or_log(p
     for files in (platform.logs, sorted(platform.spans.glob("*.jsonl"))):
         assert sum(file.stat().st_size for file in files) > 0
         assert [file.name for file in files if mark in file.read_text()] == []
+
+
+async def test_a_value_that_the_database_quotes_in_an_error_stands_in_no_log(platform: Platform, program: Program):
+    mark = f"canary{uuid4().hex}"
+    enrollment = platform.services["enrollment"]
+    connection = await asyncpg.connect(platform.databases["enrollment"])
+    try:
+        # PostgreSQL's DETAIL quotes the whole row that a constraint refuses.
+        await connection.execute(f"alter table events add constraint refuse check (data::text not like '%{mark}%')")
+        opening = {"name": mark, "regions": ["EMEA"], "starts_on": "2030-01-01", "ends_on": "2030-09-01"}
+        ladder = {"grade_ladder": ["junior", "senior"], "dividing_grade": 2}
+        with pytest.raises(Refused) as refused:
+            await program.administrator.post("enrollment", "/v1/programs", opening | ladder)
+    finally:
+        await connection.execute("alter table events drop constraint refuse")
+        await connection.close()
+    assert refused.value.status == 500
+    log = enrollment.log.read_text()
+    (failed,) = [line for line in map(json.loads, log.splitlines()) if line["event"] == "a request failed"]
+    assert "CheckViolationError 23514" in failed["failed"]
+    assert str(refused.value.problem["trace"]) in failed["traceparent"]
+    assert mark not in log
 
 
 async def answer_baseline(program: Program, participant: str, comment: str) -> None:

@@ -1,6 +1,8 @@
-"""First migrations are written out, so that they stay; what they make is what the code uses."""
+"""First migrations are written out, so that they stay; processes that do not migrate wait for the one that does."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from alembic.migration import MigrationContext
@@ -11,7 +13,9 @@ from events import membership
 from events.membership import tables
 from events.runtime import schema
 from events.runtime.database import create_pool
-from events.runtime.migrations import create_runtime_tables
+from events.runtime.migrations import await_upgrade, create_runtime_tables, upgrade
+
+SCRIPTS = Path(__file__).parents[1] / "http" / "migrations"
 
 _COLUMNS = text("""
     select table_name, column_name, ordinal_position, data_type, udt_name, is_nullable, column_default,
@@ -50,3 +54,21 @@ async def test_the_first_migration_makes_the_tables_that_the_code_uses(
     async with pool.begin() as conn:
         await conn.run_sync(both)
     await pool.dispose()
+
+
+async def test_a_process_that_does_not_migrate_waits_for_the_one_that_does(database_url: str):
+    waiting = asyncio.create_task(await_upgrade(database_url, SCRIPTS))
+    done, _ = await asyncio.wait([waiting], timeout=0.2)
+    assert not done
+    await upgrade(database_url, SCRIPTS)
+    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(await_upgrade(database_url, SCRIPTS), 5)
+
+
+async def test_a_database_that_newer_code_has_migrated_is_new_enough_for_this_code(database_url: str):
+    await upgrade(database_url, SCRIPTS)
+    pool = create_pool(database_url, name="test", size=1)
+    async with pool.begin() as conn:
+        await conn.execute(text("update alembic_version set version_num = 'tomorrow'"))
+    await pool.dispose()
+    await asyncio.wait_for(await_upgrade(database_url, SCRIPTS), 5)
