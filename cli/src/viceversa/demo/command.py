@@ -11,6 +11,7 @@ from rich.console import Console
 
 from viceversa.demo.performance import Wishes, perform
 from viceversa.demo.surroundings import running, started
+from viceversa.platform.refusal import PlatformRefused
 from viceversa.platform.screen import SteadyConsole
 
 T = TypeVar("T")
@@ -38,6 +39,8 @@ def demo(
     ] = None,
 ) -> None:
     """Take a sample enterprise through the whole loop and show what happened; exit code 0 when all of it did."""
+    if keep and platform is not None:
+        raise PlatformRefused("--keep is for a platform that the demo starts; the one of --platform runs on without it")
     surroundings = started(data, kafka) if platform is None else running(platform)
     file = summary or (data if platform is None else platform.parent) / "summary.json"
     wishes = Wishes(people=people, seed=seed, summary=file, keep=keep)

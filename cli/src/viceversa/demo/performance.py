@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,10 @@ class Wishes:
 
 
 async def perform(console: Console, platform: AbstractAsyncContextManager[Surroundings], wishes: Wishes) -> bool:
-    """Play it all; answers whether every expected effect was seen. Raises PlatformRefused."""
+    """Play it all; answers whether every expected effect was seen. Raises PlatformRefused.
+
+    With `wishes.keep` the platform runs on until this is cancelled, which is then no failure.
+    """
     began = time.monotonic()
     enterprise = people(wishes.people, wishes.seed)
     theatre = report.Theatre(console)
@@ -61,7 +64,8 @@ async def perform(console: Console, platform: AbstractAsyncContextManager[Surrou
         report.show(console, stage, summary, wishes.summary)
         report.show_where_to_look(console, surroundings, runs_on=wishes.keep)
         if wishes.keep:
-            await asyncio.Event().wait()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
     return not stage.expectations.missed
 
 
