@@ -1,10 +1,13 @@
 """Data folders for platforms; no test leaves a process behind."""
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,23 @@ def stand_ins() -> dict[str, tuple[str, ...]]:
     """Two services that answer 200 on every path with the environment they were given."""
     service = Path(__file__).with_name("stand_in_service.py")
     return {name: (sys.executable, "-P", str(service), name) for name in ("enrollment", "matching")}
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Starts Python programs in sessions of their own, as the platform does."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(program: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @contextmanager

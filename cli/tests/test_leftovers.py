@@ -3,12 +3,16 @@
 import json
 import signal
 import subprocess
-import sys
+import threading
+import time
 from dataclasses import replace
+from itertools import groupby
 
+import psutil
 import pytest
 
-from viceversa.platform.leftovers import Entry, Identity, Register, read_register, stop_leftovers
+from events.testing import eventually
+from viceversa.platform.leftovers import Entry, Identity, Register, read_register, stop, stop_leftovers
 
 SLEEPS = "import time; time.sleep(600)"
 IGNORES_SIGTERM = (
@@ -20,24 +24,12 @@ LEAVES_A_CHILD = (
 )
 
 
-@pytest.fixture
-def start():
-    started = []
-
-    def start(program):
-        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+def entry_of(process, identity=None):
+    return Entry("service", identity or Identity.of(process.pid), stage=2, stop_signal=signal.SIGTERM)
 
 
 def register(path, process, identity=None):
-    identity = identity or Identity.of(process.pid)
-    Register(path).add(Entry("service", identity, stage=2, stop_signal=signal.SIGTERM))
+    Register(path).add(entry_of(process, identity))
 
 
 def test_a_registered_process_is_stopped_by_its_signal(tmp_path, start):
@@ -65,7 +57,74 @@ def test_a_process_that_ignores_its_signal_is_killed_in_the_end(tmp_path, start,
     assert process.wait(5) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize(
+def test_all_are_waited_for_together_and_the_slow_are_killed_at_once(start, monkeypatch):
+    monkeypatch.setattr("viceversa.platform.leftovers._GRACE", 0.2)
+    happened = []
+    send, sleep = Identity.send, time.sleep
+
+    def sends(identity, number):
+        happened.append(number)
+        send(identity, number)
+
+    def sleeps(seconds):
+        happened.append("wait")
+        sleep(seconds)
+
+    monkeypatch.setattr(Identity, "send", sends)
+    monkeypatch.setattr("viceversa.platform.leftovers.time.sleep", sleeps)
+    processes = [start(IGNORES_SIGTERM) for _ in range(3)]
+    for process in processes:
+        process.stdout.readline()
+
+    stop([entry_of(process) for process in processes])
+
+    assert [kind for kind, _ in groupby(happened)][:3] == [signal.SIGTERM, "wait", signal.SIGKILL]
+    assert happened.count(signal.SIGKILL) == 3
+    assert [process.wait(5) for process in processes] == [-signal.SIGKILL] * 3
+
+
+async def test_what_one_leaves_behind_does_not_wait_for_the_others(start):
+    slow, quick = start(IGNORES_SIGTERM), start(LEAVES_A_CHILD)
+    slow.stdout.readline()
+    child = Identity.of(int(quick.stdout.readline()))
+    stopping = threading.Thread(target=stop, args=[[entry_of(slow), entry_of(quick)]])
+    stopping.start()
+    try:
+        await eventually(lambda: not child.alive(), within=5)
+        assert slow.poll() is None
+    finally:
+        slow.kill()
+        stopping.join()
+
+
+def test_a_process_that_has_no_command_any_more_is_alive_until_it_has_ended(start, monkeypatch):
+    identity = Identity.of(start(SLEEPS).pid)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
+    assert identity.alive()
+
+
+def test_a_process_that_has_no_command_yet_is_known_by_the_one_it_gets(start, monkeypatch):
+    process = start(SLEEPS)
+    commands = iter([[], [], ["python", "-m", "enrollment.main"]])
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: next(commands))
+    assert Identity.of(process.pid).arguments == ("-m", "enrollment.main")
+
+
+def test_a_process_that_ends_before_its_signal_needs_none(start, monkeypatch):
+    process = start(SLEEPS)
+    send_signal = psutil.Process.send_signal
+
+    def too_late(found, number):
+        process.kill()
+        process.wait()
+        send_signal(found, number)
+
+    monkeypatch.setattr(psutil.Process, "send_signal", too_late)
+    stop([entry_of(process)])
+    assert process.returncode == -signal.SIGKILL
+
+
+STRANGERS = pytest.mark.parametrize(
     "stranger",
     [
         lambda identity: replace(identity, started=identity.started - 60),
@@ -73,6 +132,17 @@ def test_a_process_that_ignores_its_signal_is_killed_in_the_end(tmp_path, start,
     ],
     ids=["started at another time", "with other arguments"],
 )
+
+
+@STRANGERS
+def test_a_stranger_who_gets_the_pid_meanwhile_and_its_group_are_left_alone(start, stranger):
+    process = start(SLEEPS)
+    stop([entry_of(process, stranger(Identity.of(process.pid)))])
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
+
+
+@STRANGERS
 def test_a_stranger_with_a_registered_pid_is_left_alone(tmp_path, start, stranger):
     process = start(SLEEPS)
     register(tmp_path / "processes.json", process, stranger(Identity.of(process.pid)))
@@ -81,9 +151,9 @@ def test_a_stranger_with_a_registered_pid_is_left_alone(tmp_path, start, strange
 
 
 def test_a_zombie_is_not_alive(start):
-    process = start("pass")
+    process = start(SLEEPS)
     identity = Identity.of(process.pid)
-    process.stdout.read()
+    process.kill()
     assert identity.gone_within(5)
     assert process.returncode is None
 

@@ -19,6 +19,8 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 # Start times are counted from the machine's boot, which the kernel reports in whole seconds.
 _CLOCK_TOLERANCE = 2.0
 _GRACE = 15.0
+_BETWEEN_LOOKS = 0.02
+_LONGEST_WITHOUT_COMMAND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,13 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
         """The process that has this pid now."""
+        give_up = time.monotonic() + _LONGEST_WITHOUT_COMMAND
         try:
             process = psutil.Process(pid)
-            return cls(pid, process.create_time(), tuple(process.cmdline()[1:]))
+            # It has no command for a moment while it begins, and again while it ends.
+            while not (command := process.cmdline()) and time.monotonic() < give_up:
+                time.sleep(_BETWEEN_LOOKS / 10)
+            return cls(pid, process.create_time(), tuple(command[1:]))
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
 
@@ -55,7 +61,8 @@ class Identity:
         """Signal that very process, if it still runs."""
         process = self._process()
         if process is not None:
-            process.send_signal(number)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def gone_within(self, seconds: float) -> bool:
         """Wait for its end."""
@@ -64,16 +71,17 @@ class Identity:
         while self.alive():
             if time.monotonic() > give_up:
                 return False
-            time.sleep(0.02)
+            time.sleep(_BETWEEN_LOOKS)
         return True
 
     def _process(self) -> psutil.Process | None:
         try:
             process = psutil.Process(self.pid)
+            command = process.cmdline()
             same = (
                 abs(process.create_time() - self.started) <= _CLOCK_TOLERANCE
                 and process.status() != psutil.STATUS_ZOMBIE
-                and tuple(process.cmdline()[1:]) == self.arguments
+                and (not command or tuple(command[1:]) == self.arguments)
             )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
@@ -140,18 +148,38 @@ def stop_leftovers(path: Path) -> list[str]:
 
 
 def stop(entries: Sequence[Entry]) -> None:
-    """Ask all of them to end, wait, and kill those who do not."""
+    """Ask all of them to end, wait for all together, and kill those who do not."""
     for entry in entries:
         entry.identity.send(entry.stop_signal)
-    for entry in entries:
-        if not entry.identity.gone_within(_GRACE):
-            entry.identity.send(signal.SIGKILL)
-            entry.identity.gone_within(_GRACE)
-        kill_group(entry.identity.pid)
+    slow = _outlasting(_GRACE, entries)
+    for entry in slow:
+        entry.identity.send(signal.SIGKILL)
+    _outlasting(_GRACE, slow)
+
+
+def _outlasting(seconds: float, entries: Sequence[Entry]) -> list[Entry]:
+    """Wait for the end of all of them; returns those who go on."""
+    give_up = time.monotonic() + seconds
+    waited_for = list(entries)
+    while True:
+        running = [entry for entry in waited_for if entry.identity.alive()]
+        for entry in waited_for:
+            if entry not in running:
+                kill_left_behind(entry.identity.pid)
+        if not running or time.monotonic() > give_up:
+            return running
+        waited_for = running
+        time.sleep(_BETWEEN_LOOKS)
+
+
+def kill_left_behind(leader: int) -> None:
+    """Kill what a process has left behind that had a session of its own and has ended."""
+    # Its pid is given to no other process while its group has members: if a process has it now, they are all gone.
+    if Identity.of(leader) is None:
+        kill_group(leader)
 
 
 def kill_group(leader: int) -> None:
-    """Kill what a process has left behind that had a session of its own and has just ended."""
-    # Its pid cannot be given to another process while its group has members.
+    """Kill a process that has a session of its own, with everything that it has started there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)

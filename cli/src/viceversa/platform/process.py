@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from viceversa.platform.account import Account
-from viceversa.platform.leftovers import Entry, Identity, Register, kill_group
+from viceversa.platform.leftovers import Entry, Identity, Register, kill_left_behind
 from viceversa.platform.refusal import PlatformRefused
 from viceversa.platform.spawning import Child, Spawn, start_program
 
@@ -152,7 +152,7 @@ class Process:
             return f"cannot be started: {error}"
         probe = asyncio.create_task(self._watch(child))
         code = await child.wait()
-        kill_group(child.pid)
+        kill_left_behind(child.pid)
         probe.cancel()
         await asyncio.wait({probe})
         with contextlib.suppress(OSError):
