@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
+from viceversa.platform.refusal import PlatformRefused
+
 # Start times are counted from the machine's boot, which the kernel reports in whole seconds.
 _CLOCK_TOLERANCE = 2.0
 _GRACE = 15.0
@@ -61,7 +63,8 @@ class Identity:
         """Signal that very process, if it still runs."""
         process = self._process()
         if process is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            # One of another user's is left to those who wait for its end, and say that it does not.
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.send_signal(number)
 
     def gone_within(self, seconds: float) -> bool:
@@ -116,13 +119,16 @@ class Register:
             self._write()
 
     def _write(self) -> None:
-        entries = [
-            {"name": e.name, "stage": e.stage, "stop_signal": e.stop_signal.name, **e.identity.as_json()}
-            for e in self._entries.values()
-        ]
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-        beside.replace(self._path)
+        _write_register(self._path, list(self._entries.values()))
+
+
+def _write_register(path: Path, entries: Sequence[Entry]) -> None:
+    document = [
+        {"name": e.name, "stage": e.stage, "stop_signal": e.stop_signal.name, **e.identity.as_json()} for e in entries
+    ]
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    beside.replace(path)
 
 
 def read_register(path: Path) -> list[Entry]:
@@ -135,26 +141,44 @@ def read_register(path: Path) -> list[Entry]:
     ]
 
 
+def named(entries: Sequence[Entry]) -> str:
+    """For people: the processes by name and pid."""
+    return ", ".join(f"{entry.name} (process {entry.identity.pid})" for entry in entries)
+
+
 def stop_leftovers(path: Path) -> list[str]:
-    """Stop every registered process that still runs, in order; returns their names. The folder's lock must be held."""
+    """Stop every registered process that still runs, in order; returns their names. The folder's lock must be held.
+
+    Raises:
+        PlatformRefused: some cannot be stopped; they stay registered.
+    """
     entries = read_register(path)
     stopped: list[str] = []
+    left: list[Entry] = []
     for stage in sorted({entry.stage for entry in entries}, reverse=True):
         running = [entry for entry in entries if entry.stage == stage and entry.identity.alive()]
-        stop(running)
-        stopped += [entry.name for entry in running]
+        outlasting = stop(running)
+        stopped += [entry.name for entry in running if entry not in outlasting]
+        left += outlasting
+    if left:
+        _write_register(path, left)
+        pids = " ".join(str(entry.identity.pid) for entry in left)
+        raise PlatformRefused(
+            f"still running, even after SIGKILL: {named(left)}. Another user's processes end after `kill -9 {pids}` by "
+            "that user or root, and one that waits for a disk ends when that answers; then call `viceversa down` again"
+        )
     path.unlink(missing_ok=True)
     return stopped
 
 
-def stop(entries: Sequence[Entry]) -> None:
-    """Ask all of them to end, wait for all together, and kill those who do not."""
+def stop(entries: Sequence[Entry]) -> list[Entry]:
+    """Ask all of them to end, wait for all together, and kill those who do not; returns those who go on even then."""
     for entry in entries:
         entry.identity.send(entry.stop_signal)
     slow = _outlasting(_GRACE, entries)
     for entry in slow:
         entry.identity.send(signal.SIGKILL)
-    _outlasting(_GRACE, slow)
+    return _outlasting(_GRACE, slow)
 
 
 def _outlasting(seconds: float, entries: Sequence[Entry]) -> list[Entry]:

@@ -208,8 +208,11 @@ class Cluster:
 
     def _stop_former_server(self) -> None:
         server = self._living_server()
-        if server is not None:
-            stop([Entry("postgres", server, 0, signal.SIGINT)])
+        if server is not None and stop([Entry("postgres", server, 0, signal.SIGINT)]):
+            raise PlatformRefused(
+                f"a PostgreSQL runs in {self._folder} and cannot be stopped; after `kill -9 {server.pid}` by its user "
+                "or root the platform starts, and no data is lost"
+            )
 
     def _clear_dead_servers_trace(self) -> None:
         """A killed server leaves `postmaster.pid`; the next one refuses to start if a stranger has that pid by now."""

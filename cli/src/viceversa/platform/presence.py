@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import httpx
 
 from viceversa.platform.description import Description, read_description
 from viceversa.platform.folder import CLEARING, SUPERVISOR, DataFolder, FolderLock
-from viceversa.platform.leftovers import Entry, read_register, stop_leftovers
+from viceversa.platform.leftovers import Entry, Identity, named, read_register, stop_leftovers
 from viceversa.platform.refusal import PlatformRefused
 
 _LONGEST_STOP = 60.0
+_BETWEEN_TRIES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +57,43 @@ def stop_platform(data: Path) -> str:
     """Stop what runs in the folder; returns what was done in words.
 
     Raises:
-        PlatformRefused: its supervisor does not end.
+        PlatformRefused: something still runs; the message names it and says how to end it.
     """
     folder = DataFolder(data)
     if not folder.lock.exists():
         return f"there is no platform in {folder.root}"
     lock = FolderLock(folder.lock)
-    supervisor = lock.holder(SUPERVISOR)
-    if supervisor is not None:
-        supervisor.send(signal.SIGTERM)
-        if not supervisor.gone_within(_LONGEST_STOP):
-            raise PlatformRefused(
-                f"the platform's supervisor (process {supervisor.pid}) does not end; after `kill -9 {supervisor.pid}` "
-                "its processes are stopped within seconds, and no data is lost"
-            )
+    give_up = time.monotonic() + _LONGEST_STOP
+    asked: Identity | None = None
+    while not lock.take(CLEARING):
+        supervisor = lock.holder(SUPERVISOR)
+        if supervisor is not None and supervisor != asked:
+            supervisor.send(signal.SIGTERM)
+            asked = supervisor
+        if time.monotonic() > give_up:
+            raise PlatformRefused(_what_still_runs(folder, supervisor, lock.holder(CLEARING)))
+        time.sleep(_BETWEEN_TRIES)
+    try:
+        stopped = stop_leftovers(folder.register)
+    finally:
+        lock.free()
+    if asked is not None:
+        if not asked.gone_within(max(give_up - time.monotonic(), _BETWEEN_TRIES)):
+            raise PlatformRefused(_what_still_runs(folder, asked, None))
         return f"stopped the platform in {folder.root}"
-    if not lock.take(CLEARING):
-        return f"the platform in {folder.root} is being stopped already"
-    stopped = stop_leftovers(folder.register)
-    lock.free()
     if stopped:
         return f"stopped {', '.join(stopped)}, which a killed platform had left running in {folder.root}"
     return f"no platform runs in {folder.root}"
+
+
+def _what_still_runs(folder: DataFolder, supervisor: Identity | None, clearing: Identity | None) -> str:
+    first = [f"its supervisor (process {supervisor.pid})"] if supervisor else []
+    first += [f"the process that stops what a killed one left (process {clearing.pid})"] if clearing else []
+    alive = [entry for entry in read_register(folder.register) if entry.identity.alive()]
+    holder = supervisor or clearing
+    force = f"; or end it by force with `kill -9 {holder.pid}`, then `viceversa down` stops the rest" if holder else ""
+    return (
+        f"the platform in {folder.root} has not stopped within {_LONGEST_STOP:g} s. Still running: "
+        f"{', '.join([*first, *([named(alive)] if alive else [])]) or 'whoever holds its lock'}. "
+        f"Call `viceversa down` again to wait for longer{force}. No data is lost either way"
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from viceversa.platform.folder import CLEARING, SUPERVISOR, DataFolder, FolderLock
 from viceversa.platform.leftovers import stop_leftovers
+from viceversa.platform.refusal import PlatformRefused
 
 
 def main() -> None:
@@ -29,8 +30,12 @@ def main() -> None:
         if holder is not None and holder.pid != given.supervisor:
             return
         time.sleep(0.05)
-    stop_leftovers(folder.register)
-    lock.free()
+    try:
+        stop_leftovers(folder.register)
+    except PlatformRefused as refusal:
+        raise SystemExit(str(refusal)) from None
+    finally:
+        lock.free()
 
 
 if __name__ == "__main__":
