@@ -12,6 +12,7 @@ from viceversa.platform.account import account_for_postgres
 from viceversa.platform.announcement import announced
 from viceversa.platform.description import Description
 from viceversa.platform.folder import DataFolder
+from viceversa.platform.groups import refuse_if_another_platform_consumes
 from viceversa.platform.keys import Keys
 from viceversa.platform.ports import Ports
 from viceversa.platform.postgres import SUPERUSER, Cluster
@@ -107,8 +108,10 @@ class Infrastructure:
         await self.cluster.provide(self._passwords)
 
     async def create_topics(self) -> list[str]:
-        """On a Kafka that was given; a broker in memory makes topics by itself."""
-        return await create_topics(self.kafka)
+        """On a Kafka that was given and is nobody else's; a broker in memory makes topics by itself."""
+        created = await create_topics(self.kafka)
+        await refuse_if_another_platform_consumes(self.kafka)
+        return created
 
     async def answers(self, url: str) -> bool:
         """Whether a GET of that URL is answered with 200."""

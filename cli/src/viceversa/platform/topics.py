@@ -46,7 +46,7 @@ async def create_topics(kafka: str, *, replication_factor: int = 1) -> list[str]
     if not _ADDRESSES.fullmatch(kafka):
         raise PlatformRefused(f"{kafka!r} is no address of a Kafka; give host:port, or several with commas between")
     wanted = topics_of_contracts()
-    async with _admin(kafka) as admin:
+    async with administration(kafka) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in wanted if topic.name not in existing]
         if missing:
@@ -69,7 +69,8 @@ async def create_topics(kafka: str, *, replication_factor: int = 1) -> list[str]
 
 
 @asynccontextmanager
-async def _admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administration(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client that may ask and change what a Kafka has. Its errors are a PlatformRefused."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=10_000)
     try:
         await admin.start()
