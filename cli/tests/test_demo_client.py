@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sys
 from collections import Counter
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -165,3 +167,32 @@ async def test_a_failure_stops_the_rest():
         await for_each(range(1_000), work, lambda: None)
 
     assert len(seen) <= client.AT_ONCE + 1
+
+
+async def test_a_request_looks_for_no_module_that_is_absent(monkeypatch):
+    absent = []
+    hung_up = asyncio.Event()
+
+    class LastFinder:
+        @staticmethod
+        def find_spec(name, *_):
+            absent.append(name)
+
+    async def answer(reader, writer):
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        hung_up.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with httpx.AsyncClient(trust_env=False) as http:
+            platform = Platform({"matching": url}, url, http)
+            await platform.request("GET", "matching", "/first", {})
+            monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, LastFinder])
+            await platform.request("GET", "matching", "/second", {})
+        await hung_up.wait()
+
+    assert absent == []
