@@ -137,19 +137,31 @@ class Relay:
         position = await cursors.read(conn, self.cursor)
         _log.info("relay leads", cursor=self.cursor, after=position)
         await self._connected()
+        entries = await store.read_log(conn, position, self.page)
         while True:
             await self.brake.hold()
             await self._measure(conn, position)
-            entries = await store.read_log(conn, position, self.page)
             if not entries:
                 await self.wake.wait(self.poll)
+                entries = await store.read_log(conn, position, self.page)
                 continue
+            following = await self._publish_and_read_on(conn, entries)
+            if await cursors.move(conn, self.cursor, position, entries[-1].position):
+                position, entries = entries[-1].position, following
+                continue
+            _log.warning("relay: another one moved the cursor; reading it again", cursor=self.cursor)
+            position = await cursors.read(conn, self.cursor)
+            entries = await store.read_log(conn, position, self.page)
+
+    async def _publish_and_read_on(self, conn: AsyncConnection, entries: Sequence[LogEntry]) -> list[LogEntry]:
+        """Publish a page; the next one is read while the broker takes it."""
+        reading = asyncio.create_task(store.read_log(conn, entries[-1].position, self.page))
+        try:
             await self.publish(entries)
-            if not await cursors.move(conn, self.cursor, position, entries[-1].position):
-                _log.warning("relay: another one moved the cursor; reading it again", cursor=self.cursor)
-                position = await cursors.read(conn, self.cursor)
-                continue
-            position = entries[-1].position
+        finally:
+            # The connection must be idle again, whatever became of the page.
+            await asyncio.wait([reading])
+        return reading.result()
 
     async def _measure(self, conn: AsyncConnection, position: Position) -> None:
         if monotonic() - self._measured < _MEASURE_EVERY:
