@@ -124,7 +124,10 @@ async def test_a_list_is_read_to_its_last_page():
 async def test_what_holds_up_a_partition_is_told_with_its_service():
     standing = httpx.Response(
         200,
-        json={"stopped_partitions": [{"consumer": "reactor", "topic": "t", "partition": 3, "why": "ValueError: no"}]},
+        json={
+            "stopped_partitions": [{"consumer": "reactor", "topic": "t", "partition": 3, "why": "ValueError: no"}],
+            "dead_letters": {"membership": 2},
+        },
     )
     fine = httpx.Response(200, json={"stopped_partitions": []})
     services = Services(fine, standing, httpx.Response(503, json={"stopped_partitions": []}), fine)
@@ -132,7 +135,7 @@ async def test_what_holds_up_a_partition_is_told_with_its_service():
     found = await services.platform().standing()
 
     assert found.ready == ["enrollment", "matching", "feedback"]
-    assert found.dead_letters == ["matching reactor at t 3: ValueError: no"]
+    assert found.dead_letters == ["matching reactor at t 3: ValueError: no", "matching membership: 2 dead letters"]
 
 
 async def test_everything_is_worked_on_once_and_only_so_much_at_a_time():

@@ -103,6 +103,10 @@ class Platform:
                 f"{service} {one['consumer']} at {one['topic']} {one['partition']}: {one['why']}"
                 for one in answer.json().get("stopped_partitions", [])
             ]
+            stopped += [
+                f"{service} {consumer}: {number} dead letters"
+                for consumer, number in answer.json().get("dead_letters", {}).items()
+            ]
         return Standing(ready, stopped)
 
     async def request(self, method: str, service: str, path: str, headers: dict[str, str], **content: Any) -> Reply:

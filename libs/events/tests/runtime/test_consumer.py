@@ -1,83 +1,19 @@
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from sqlalchemy import text
 
-from events.contracts import envelope
-from events.contracts.envelope import Envelope
-from events.contracts.registry import PublishedEvent
 from events.contracts.sessions import AgreementSigned, SessionLogged
 from events.runtime.consumer import Consumer
 from events.runtime.effects import Reactor, TopicProjector, _overtaken
 from events.runtime.projecting import TopicProjection
 from events.runtime.streams import Command
-from events.testing.counters import COUNTER, NOW, Database, Increased, TooMuch, increase
-from events.testing.eventually import eventually
-
-TOPIC = AgreementSigned.topic()
-
-
-class Partitions:
-    """The Kafka client's side of a consumer, as far as stopping at a message goes."""
-
-    def __init__(self) -> None:
-        self.sought: list[tuple[TopicPartition, int]] = []
-        self.paused: set[TopicPartition] = set()
-
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        self.sought.append((partition, offset))
-
-    def pause(self, *partitions: TopicPartition) -> None:
-        self.paused |= set(partitions)
-
-    def resume(self, *partitions: TopicPartition) -> None:
-        self.paused -= set(partitions)
-
-    def assignment(self) -> set[TopicPartition]:
-        return {TopicPartition(TOPIC, number) for number in range(4)}
-
-
-class Topic:
-    """Records as a broker would deliver them."""
-
-    def __init__(self) -> None:
-        self._offsets = [0] * 4
-
-    def record(
-        self,
-        event: PublishedEvent | bytes,
-        *,
-        key: UUID | None = None,
-        event_id: UUID | None = None,
-        partition: int = 0,
-        ce_type: str = AgreementSigned.type,
-    ) -> "ConsumerRecord[bytes, bytes]":
-        key = key or uuid4()
-        headers = envelope.encode(
-            Envelope(
-                id=event_id or uuid4(),
-                source="/test",
-                type=ce_type if isinstance(event, bytes) else event.type,
-                subject=key,
-                time=NOW,
-                sequence=1,
-                dataschema="",
-                correlation=None,
-                causation=None,
-                creation_traceparent=None,
-            )
-        )
-        offset = self._offsets[partition]
-        self._offsets[partition] += 1
-        value = event if isinstance(event, bytes) else envelope.data(event)
-        return ConsumerRecord(
-            TOPIC, partition, offset, 0, 0, str(key).encode(), value, None, 36, len(value), tuple(headers)
-        )
+from events.testing.counters import COUNTER, NOW, Database, Increased, increase
+from events.testing.records import TOPIC, Topic, deliver
 
 
 def signed(counter: UUID) -> AgreementSigned:
@@ -95,12 +31,6 @@ def reactor(database: Database, **reactions) -> Consumer:
     }
     effects = Reactor(database.codec, found, lambda: None)
     return Consumer("reactor", "test.reactor", database.pool, effects)
-
-
-async def deliver(consumer: Consumer, records: Sequence["ConsumerRecord[bytes, bytes]"]) -> Partitions:
-    partitions = Partitions()
-    await consumer.handle(records, partitions)
-    return partitions
 
 
 async def test_a_batch_has_the_effect_of_its_messages_one_by_one(database: Database):
@@ -195,44 +125,13 @@ async def test_a_redelivery_of_a_message_that_waits_does_not_wait_twice(database
     assert (await database.counter(counter)).value == 2
 
 
-async def test_poison_stops_its_partition_and_no_other(database: Database):
-    topic, counter, cured = Topic(), uuid4(), []
-
-    def poisonous(received) -> Command:
-        stream = COUNTER.stream(received.event.pair)
-
-        def decide(_):
-            if not cured:
-                raise TooMuch
-            return [(stream, Increased(by=1))]
-
-        return Command((stream,), decide, NOW)
-
-    consumer = reactor(database, SessionLogged=poisonous)
-    records = [
-        topic.record(signed(counter), partition=0),
-        topic.record(logged(counter), partition=0),
-        topic.record(signed(counter), partition=0),
-        *(topic.record(signed(counter), partition=1) for _ in range(10)),
-    ]
-    partitions = await deliver(consumer, records)
-    stopped = TopicPartition(TOPIC, 0)
-    assert (await database.counter(counter)).value == 1 + 10
-    assert partitions.sought == [(stopped, 1)]
-    assert partitions.paused == {stopped}
-    assert consumer.stopped[stopped] == "TooMuch: The counter may not go that high"
-
-    await eventually(lambda: not partitions.paused, within=10)
-    cured.append(True)
-    await deliver(consumer, records[1:3])
-    assert (await database.counter(counter)).value == 13
-    assert consumer.stopped == {}
-
-
 async def test_a_partition_that_moves_to_another_member_is_no_longer_this_ones_to_report(database: Database):
-    topic, consumer = Topic(), reactor(database)
+    def failing(received) -> Command:
+        raise ConnectionError
+
+    topic, consumer = Topic(), reactor(database, SessionLogged=failing)
     for partition in (0, 1):
-        await deliver(consumer, [topic.record(b"no JSON", partition=partition)])
+        await deliver(consumer, [topic.record(logged(uuid4()), partition=partition)])
     consumer.revoked([TopicPartition(TOPIC, 0)])
     assert list(consumer.stopped) == [TopicPartition(TOPIC, 1)]
     consumer.revoked([TopicPartition(TOPIC, number) for number in range(4)])
@@ -247,33 +146,12 @@ async def test_only_keys_that_wait_hold_back_what_comes_behind_them(database: Da
     assert (await database.counter(other)).value == 1
 
 
-@pytest.mark.parametrize(
-    "value", [b"not json", b"{}", b'{"pair": "no uuid", "program": 1}', b"[" * 10_000, b"\xff\xfe"]
-)
-async def test_a_malformed_message_stops_its_partition_after_those_before_it(database: Database, value: bytes):
-    topic, counter = Topic(), uuid4()
-    records = [topic.record(signed(counter)), topic.record(value), topic.record(signed(counter))]
-    consumer = reactor(database)
-    partitions = await deliver(consumer, records)
-    assert (await database.counter(counter)).value == 1
-    assert partitions.sought == [(TopicPartition(TOPIC, 0), 1)]
-    assert "no uuid" not in consumer.stopped[TopicPartition(TOPIC, 0)]
-
-
 async def test_an_event_of_a_type_that_nobody_here_knows_is_passed_over(database: Database):
     topic, counter = Topic(), uuid4()
     records = [topic.record(b"{}", ce_type="viceversa.InventedLater.v1"), topic.record(signed(counter))]
     partitions = await deliver(reactor(database), records)
     assert (await database.counter(counter)).value == 1
     assert partitions.sought == []
-
-
-async def test_a_message_without_an_id_is_malformed(database: Database):
-    record = Topic().record(signed(uuid4()))
-    headers = tuple(header for header in record.headers if header[0] != "ce_id")
-    consumer = reactor(database)
-    partitions = await deliver(consumer, [replace(record, headers=headers)])
-    assert partitions.sought == [(TopicPartition(TOPIC, 0), 0)]
 
 
 @pytest.mark.parametrize("header", [("x-proxy", b"\xff\xfe"), ("x-nothing", None), ("traceparent", b"odd")])
@@ -284,21 +162,6 @@ async def test_headers_of_others_are_nobodys_business(database: Database, header
     await deliver(consumer, [replace(record, headers=(*record.headers, header))])
     assert (await database.counter(counter)).value == 1
     assert consumer.stopped == {}
-
-
-@pytest.mark.parametrize(
-    "header", [("ce_id", None), ("ce_source", b"\xff"), ("ce_time", b"2026-03-01T09:00:00"), ("ce_extra", b"\xff")]
-)
-async def test_an_attribute_that_cannot_be_read_stops_its_partition(
-    database: Database, header: tuple[str, bytes | None]
-):
-    counter = uuid4()
-    record = Topic().record(signed(counter))
-    consumer = reactor(database)
-    others = tuple(each for each in record.headers if each[0] != header[0])
-    partitions = await deliver(consumer, [replace(record, headers=(*others, header))])
-    assert partitions.sought == [(TopicPartition(TOPIC, 0), 0)]
-    assert (await database.counter(counter)).value == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from events import membership
 from events.membership import tables
 from events.runtime import schema
 from events.runtime.database import create_pool
-from events.runtime.migrations import await_upgrade, create_runtime_tables, upgrade
+from events.runtime.migrations import add_dead_letters, await_upgrade, create_runtime_tables, upgrade
 
 SCRIPTS = Path(__file__).parents[1] / "http" / "migrations"
 
@@ -33,12 +33,17 @@ def catalogue(connection: Connection) -> list[set[tuple[object, ...]]]:
     return [{tuple(row) for row in connection.execute(query)} for query in (_COLUMNS, _INDEXES, _CONSTRAINTS)]
 
 
+def all_runtime_tables(op: Operations) -> None:
+    create_runtime_tables(op)
+    add_dead_letters(op)
+
+
 @pytest.mark.parametrize(
     ("migration", "metadata"),
-    [(create_runtime_tables, schema.metadata), (membership.create_tables, tables.metadata)],
+    [(all_runtime_tables, schema.metadata), (membership.create_tables, tables.metadata)],
     ids=["runtime", "membership"],
 )
-async def test_the_first_migration_makes_the_tables_that_the_code_uses(
+async def test_the_migrations_make_the_tables_that_the_code_uses(
     database_url: str, migration: Callable[[Operations], None], metadata: MetaData
 ) -> None:
     def both(connection: Connection) -> None:

@@ -40,6 +40,9 @@ TABLE: Mapping[str, frozenset[Relation]] = {
     "clock.read": _row(_ANYONE),
     "clock.turn": _row(Relation.OPERATOR),
     "todo.read": _row(_ANYONE),
+    "dead_letters.list": _row(Relation.OPERATOR),
+    "dead_letter.retry": _row(Relation.OPERATOR),
+    "dead_letter.discard": _row(Relation.OPERATOR),
     # enrollment
     "token.exchange": _row(_PUBLIC),
     "keys.read": _row(_PUBLIC),

@@ -6,15 +6,16 @@ services' events can be rebuilt from them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, null, or_, select, union_all, update
+from sqlalchemy import Interval, Text, Uuid, bindparam, cast, delete, exists, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.runtime.database import any_of, unnest
 from events.runtime.messages import Message, restore
-from events.runtime.schema import events, inbox, waiting
+from events.runtime.schema import dead_letters, events, inbox, waiting
 
 _OF_CONSUMER = waiting.c.consumer == bindparam("consumer")
 _KNOWN = union_all(
@@ -22,9 +23,14 @@ _KNOWN = union_all(
         select(table.c.event_id, cast(null(), Uuid).label("key")).where(
             table.c.consumer == bindparam("consumer"), table.c.event_id == any_of("event_ids", Uuid())
         )
-        for table in (inbox, waiting)
+        for table in (inbox, waiting, dead_letters)
     ),
-    select(cast(null(), Uuid), waiting.c.key).where(_OF_CONSUMER, waiting.c.key == any_of("keys", Uuid())).distinct(),
+    *(
+        select(cast(null(), Uuid), table.c.key)
+        .where(table.c.consumer == bindparam("consumer"), table.c.key == any_of("keys", Uuid()), *still)
+        .distinct()
+        for table, still in ((waiting, ()), (dead_letters, (dead_letters.c.discarded_at.is_(None),)))
+    ),
 )
 _ANYTHING_WAITS = select(exists().where(_OF_CONSUMER))
 
@@ -63,7 +69,7 @@ _WAIT_AGAIN = (
 )
 
 _FIRST = (
-    select(waiting.c.key, waiting.c.cause)
+    select(waiting.c.key, waiting.c.cause, waiting.c.event_id)
     .where(waiting.c.consumer == bindparam("consumer"))
     .ext(distinct_on(waiting.c.key))
     .order_by(waiting.c.key, waiting.c.position)
@@ -76,8 +82,25 @@ _RELEASED = (
         waiting.c.consumer == bindparam("consumer"),
         # A key whose first message has no cause was joined by one after the messages before it were released.
         or_(_FIRST.c.cause.is_(None), exists().where(events.c.stream_id == _FIRST.c.cause)),
+        ~exists().where(
+            dead_letters.c.consumer == waiting.c.consumer,
+            dead_letters.c.key == waiting.c.key,
+            dead_letters.c.discarded_at.is_(None),
+        ),
     )
     .order_by(waiting.c.position)
+    .limit(500)
+)
+
+
+_OVERDUE = (
+    select(cast(waiting.c.headers, Text), cast(waiting.c.payload, Text))
+    .join(_FIRST, _FIRST.c.event_id == waiting.c.event_id)
+    .where(
+        _OF_CONSUMER,
+        _FIRST.c.cause.is_not(None),
+        waiting.c.since < func.clock_timestamp() - bindparam("longest", type_=Interval),
+    )
     .limit(500)
 )
 
@@ -97,7 +120,7 @@ class Inbox:
     consumer: str
 
     async def known(self, conn: AsyncConnection, messages: Sequence[Message]) -> tuple[set[UUID], set[UUID]]:
-        """Ids of messages that were taken in or wait already, and keys of messages behind which others must wait."""
+        """Ids that were taken in, wait or are dead already; keys of these messages behind which they must wait."""
         found = await conn.execute(
             _KNOWN,
             {
@@ -150,6 +173,11 @@ class Inbox:
     async def released(self, conn: AsyncConnection) -> list[Message]:
         """Messages of the keys whose first message need wait no longer, in order."""
         rows = await conn.execute(_RELEASED, {"consumer": self.consumer})
+        return [restore(headers, payload) for headers, payload in rows]
+
+    async def overdue(self, conn: AsyncConnection, longest: timedelta) -> list[Message]:
+        """Messages whose own cause has not come for longer than this."""
+        rows = await conn.execute(_OVERDUE, {"consumer": self.consumer, "longest": longest})
         return [restore(headers, payload) for headers, payload in rows]
 
     async def unpark(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:

@@ -47,6 +47,14 @@ def place_of(record: "ConsumerRecord[bytes, bytes]") -> TopicPartition:
     return TopicPartition(record.topic, record.partition)
 
 
+def as_uuid(value: bytes | None) -> UUID | None:
+    """The UUID that these bytes write, or None."""
+    try:
+        return UUID((value or b"").decode())
+    except ValueError:
+        return None
+
+
 def _is_ours(name: str) -> bool:
     """Proxies and other producers add headers of their own; what they hold is nobody's business here."""
     return name.startswith("ce_") or name in {"content-type", "traceparent"}

@@ -81,6 +81,31 @@ def run() -> None:
         context.run_migrations()
 
 
+def add_dead_letters(op: Any) -> None:  # noqa: ANN401 - as below
+    """The second migration of the runtime's tables: messages that cannot be applied. Written out and never changed."""
+    op.create_table(
+        "dead_letters",
+        sa.Column("consumer", sa.Text, nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("key", sa.Uuid),
+        sa.Column("type", sa.Text),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.Integer),
+        sa.Column("offset", sa.BigInteger),
+        sa.Column("headers", sa.Text, nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("tries", sa.Integer, server_default=sa.text("1"), nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
+        sa.Column("discarded_at", sa.DateTime(timezone=True)),
+        sa.Column("discarded_by", sa.Uuid),
+        sa.PrimaryKeyConstraint("consumer", "event_id", name="dead_letters_pkey"),
+    )
+    op.create_index(
+        "dead_letters_key", "dead_letters", ["consumer", "key"], postgresql_where=sa.text("discarded_at is null")
+    )
+
+
 def create_runtime_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
     """First migration of every service: the runtime's tables as they were then.
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import UserDefinedType
@@ -92,6 +93,27 @@ waiting = Table(
     PrimaryKeyConstraint("consumer", "event_id", name="waiting_pkey"),
     Index("waiting_key", "consumer", "key", "position"),
     Index("waiting_cause", "consumer", "cause"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("consumer", Text, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("key", Uuid),
+    Column("type", Text),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer),
+    Column("offset", BigInteger),
+    Column("headers", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("tries", Integer, server_default=text("1"), nullable=False),
+    Column("failed_at", DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False),
+    Column("discarded_at", DateTime(timezone=True)),
+    Column("discarded_by", Uuid),
+    PrimaryKeyConstraint("consumer", "event_id", name="dead_letters_pkey"),
+    Index("dead_letters_key", "consumer", "key", postgresql_where=text("discarded_at is null")),
 )
 
 subject_keys = Table(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +16,11 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
-from sqlalchemy import text
 
 from events.contracts import envelope
 from events.contracts.authorization import TABLE
 from events.contracts.routes import followers
-from events.runtime import logs, telemetry
+from events.runtime import dead_letters, logs, telemetry
 from events.runtime.brake import CommittedOffsets
 from events.runtime.broker import Broker
 from events.runtime.clock import Clock, SystemClock, TurnableClock
@@ -35,6 +35,7 @@ from events.runtime.group_commit import GroupCommit
 from events.runtime.hints import Hints
 from events.runtime.http.application import create_application
 from events.runtime.http.authentication import Authenticator, JwksUrl
+from events.runtime.http.dead_letters import dead_letter_routes
 from events.runtime.http.edge import Edge
 from events.runtime.migrations import await_upgrade, upgrade
 from events.runtime.private_events import EventTypes
@@ -113,8 +114,15 @@ class Service:
             pool=self.read_pool,
             clock=self.clock,
         )
-        routes = self.definition.routes if "api" in settings.roles else _no_routes
+        routes = self.routes if "api" in settings.roles else _no_routes
         return create_application(self.definition.name, edge, routes, self.readiness, self.hints.committed)
+
+    def routes(self, edge: Edge) -> APIRouter:
+        """The service's own, and those over what its consumers could not apply."""
+        router = APIRouter()
+        router.include_router(self.definition.routes(edge))
+        router.include_router(dead_letter_routes(edge, self.consumers))
+        return router
 
     def relay(self) -> Relay:
         """The outbox's reader."""
@@ -157,9 +165,10 @@ class Service:
     async def readiness(self) -> dict[str, Any]:
         """Whether this process can do its work, and which partitions stand still."""
         missing = []
+        dead: dict[str, int] = {}
         try:
             async with self.read_pool.connect() as conn:
-                await conn.execute(text("select 1"))
+                dead = await dead_letters.counted(conn)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -172,6 +181,7 @@ class Service:
             "ready": not missing,
             "missing": missing,
             "roles": list(self.settings.roles),
+            "dead_letters": dead,
             "stopped_partitions": [
                 {"consumer": consumer.name, "topic": place.topic, "partition": place.partition, "why": why}
                 for consumer in self.consumers
@@ -202,7 +212,14 @@ class Service:
         if definition.reactions:
             effects["reactor"] = Reactor(self.codec, definition.reactions, self.hints.committed)
         return [
-            Consumer(name, f"{definition.name}.{name}", self.write_pool, effects[name]) for name in definition.consumers
+            Consumer(
+                name,
+                f"{definition.name}.{name}",
+                self.write_pool,
+                effects[name],
+                longest_wait=timedelta(seconds=self.settings.longest_wait_seconds),
+            )
+            for name in definition.consumers
         ]
 
 

@@ -30,6 +30,8 @@ class ServiceSettings(BaseSettings):
     key_encryption_key_file: Path
     public_url: str = ""
     """Where other systems reach this service; stands in `ce_dataschema`."""
+    longest_wait_seconds: Annotated[float, Field(gt=0)] = 3600
+    """After which a message whose cause has not come is a dead letter."""
     token_issuer: str
     token_audience: str
     token_jwks_url: str

@@ -139,7 +139,7 @@ async def running(definition: ServiceDefinition, settings: ServiceSettings) -> A
         pool=service.read_pool,
         clock=service.clock,
     )
-    app = create_application(definition.name, edge, definition.routes, service.readiness, lambda: None)
+    app = create_application(definition.name, edge, service.routes, service.readiness, lambda: None)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
