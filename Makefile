@@ -31,6 +31,11 @@ test: export UV := $(abspath $(UV))
 test: $(READY) ## Run every test; integration tests take a real Kafka where there is one
 	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup $(ARGS)
 
+.PHONY: coverage
+coverage: export UV := $(abspath $(UV))
+coverage: $(READY) ## Run every test and show which lines none reaches, also in the services' processes (slow)
+	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup --cov --cov-report=term $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, and who may import whom
 	$(RUN)/ruff check .
