@@ -6,8 +6,8 @@ neighbour.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
@@ -73,6 +73,7 @@ class GroupCommit:
     _pending: deque[_Submission] = field(default_factory=deque)
     _flying: asyncio.Task[None] | None = None
     _autocommitting: AsyncEngine = field(init=False)
+    _held: AsyncConnection | None = None
 
     def __post_init__(self) -> None:
         self._autocommitting = autocommitting(self.pool)
@@ -115,6 +116,10 @@ class GroupCommit:
             await asyncio.sleep(0)
             while self._pending:
                 await self._fly(self._board())
+                # Whoever was answered just now may have more to ask: that shares the next flight, and its connection.
+                await asyncio.sleep(0)
+                if not self._pending:
+                    await self._let_go()
         finally:
             self._flying = None
 
@@ -183,14 +188,33 @@ class GroupCommit:
                 return
         self._settle(flight, decided, won)
 
-    def _connection(self, flight: Sequence[_Submission]) -> AbstractAsyncContextManager[AsyncConnection]:
+    @asynccontextmanager
+    async def _connection(self, flight: Sequence[_Submission]) -> AsyncIterator[AsyncConnection]:
         """A transaction, where the append may have to roll back or is not the only write.
 
         Else the append commits by itself: one statement is atomic, and `begin` and `commit` would be half of the trips.
+        Flights that follow at once do so on one connection.
         """
-        if all(s.request is None and len(s.command.loads) == 1 and s.command.also is None for s in flight):
-            return self._autocommitting.connect()
-        return self.pool.begin()
+        if not all(s.request is None and len(s.command.loads) == 1 and s.command.also is None for s in flight):
+            async with self.pool.begin() as conn:
+                yield conn
+            return
+        if self._held is None:
+            self._held = await self._autocommitting.connect()
+        try:
+            yield self._held
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is None:
+            return
+        try:
+            await held.close()
+        except Exception as error:  # noqa: BLE001 - the flight's outcome is known; its callers must not hear of this
+            _log.warning("a connection broke as it was given back", error=named(error))
 
     async def _without_repeats(self, conn: AsyncConnection, flight: list[_Submission]) -> list[_Submission]:
         requests = [submission.request for submission in flight if submission.request]
