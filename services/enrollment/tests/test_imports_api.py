@@ -253,6 +253,24 @@ async def test_a_new_manager_high_up_reaches_those_below_who_are_not_in_the_file
     assert await chain_of(enrollment, participant) == subjects[:1]
 
 
+async def test_a_manager_who_is_moved_while_a_file_goes_in_is_above_those_of_the_file_too(enrollment, monkeypatch):
+    program, another = await enrollment.program(), await enrollment.program()
+    await enrollment.import_rows(another, {"external_id": "head"}, {"external_id": "other"})
+    await enrollment.import_rows(another, {"external_id": "lead", "manager_id": "head"})
+    learn = importing.learn
+
+    async def while_another_file_goes_in(*arguments):
+        monkeypatch.setattr(importing, "learn", learn)
+        await enrollment.import_rows(another, {"external_id": "lead", "manager_id": "other"})
+        await learn(*arguments)
+
+    monkeypatch.setattr(importing, "learn", while_another_file_goes_in)
+    await enrollment.import_rows(program, {"external_id": "dev", "manager_id": "lead"})
+
+    lead, other = [(await enrollment.sign_in(person))[0] for person in ("lead", "other")]
+    assert await chain_of(enrollment, (await enrollment.listed(program))["dev"]["participant"]) == (lead, other)
+
+
 async def test_a_manager_of_an_earlier_file_is_known_in_a_later_one(enrollment):
     program = await enrollment.program()
     await enrollment.import_rows(program, {"external_id": "top"}, {"external_id": "head", "manager_id": "top"})

@@ -13,7 +13,7 @@ from enrollment import commands, identities, reporting_lines
 from enrollment.domain.participant import Entry, Identity, ParticipantEnrolled, Profile
 from enrollment.domain.subject import Details
 from enrollment.settling import COLUMN, Desk, People, keeping_their_place, people_of, settle_rows
-from enrollment.signup_file import MOST_LEVELS, Problem, RefusedRow, Settled, SignUp, chain_above
+from enrollment.signup_file import MOST_LEVELS, Problem, RefusedRow, Settled, SignUp, chain_above, unshortened
 from events.runtime.refusals import Refusal
 from events.runtime.streams import Command, Outcome
 
@@ -28,8 +28,13 @@ class Application:
     line: int
     participant: UUID
     subject: UUID
-    manager: UUID | None
+    manager_chain: tuple[UUID, ...]
     command: Command
+
+    @property
+    def manager(self) -> UUID | None:
+        """Who is next above them."""
+        return next(iter(self.manager_chain), None)
 
 
 @dataclass(slots=True)
@@ -104,28 +109,41 @@ async def note_lines(desk: Desk, went_in: Collection[Application]) -> None:
 
 
 async def move_those_below(desk: Desk, went_in: Collection[Application]) -> None:
-    """Whoever stands below one of these people and was not signed up with them gets the chain that holds now."""
-    if not went_in:
-        return
-    changed = [application.subject for application in went_in]
+    """Everybody at or below one of these people gets the chain that holds now.
+
+    Another import may move somebody while this one does. So each looks again at what it has written, until what it
+    finds then is right: whoever writes last has looked after everybody's lines were noted.
+    """
+    given = {application.participant: application.manager_chain for application in went_in}
     tops = {application.subject for application in went_in if application.manager is None}
-    done = {application.participant for application in went_in}
+    changed = [application.subject for application in went_in]
+    while changed and await _move_once(desk, changed, given, tops):
+        given = {}
+
+
+async def _move_once(
+    desk: Desk, changed: Collection[UUID], given: Mapping[UUID, tuple[UUID, ...]], tops: Collection[UUID]
+) -> bool:
+    """Whether anybody's chain was another. `given` are chains just written, by participant."""
+    moved = False
     after = UUID(int=0)
     while True:
         async with desk.store.pool.connect() as conn:
-            page = await reporting_lines.participants_below(conn, changed, others_than=done, after=after, most=_SET)
+            page = await reporting_lines.participants_below(conn, changed, after=after, most=_SET)
             known = await reporting_lines.known_above(conn, list(page.values()))
+        chains = {participant: chain_above(subject, known)[:MOST_LEVELS] for participant, subject in page.items()}
         moves = [
-            commands.move_in_line(
-                participant, subject, chain_above(subject, known)[:MOST_LEVELS], tops, now=desk.now, actor=desk.actor
-            )
-            for participant, subject in page.items()
+            commands.move_in_line(participant, page[participant], chain, tops, now=desk.now, actor=desk.actor)
+            for participant, chain in chains.items()
+            if participant not in given
+            or unshortened(page[participant], chain, given[participant], tops) != given[participant]
         ]
         for outcome in await desk.store.execute_all(moves):
             if isinstance(outcome, BaseException):
                 raise outcome
+            moved = moved or bool(outcome.events)
         if len(page) < _SET:
-            return
+            return moved
         after = max(page)
 
 
@@ -141,7 +159,7 @@ async def applications_of(
             row.line,
             participants[person],
             person,
-            next(iter(settled.chains[row.external_id]), None),
+            settled.chains[row.external_id],
             commands.sign_up(
                 participants[person],
                 _entry(desk, row, person, participants[person], settled.chains[row.external_id]),

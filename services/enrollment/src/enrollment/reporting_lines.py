@@ -6,7 +6,7 @@ A chain of managers goes through people who take part in no program, so no parti
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Uuid, bindparam, delete, func, not_, select
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Uuid, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,10 +44,7 @@ _ALL_BELOW = _BELOW.union(select(reporting_lines.c.subject).join(_BELOW, reporti
 _PARTICIPANTS_BELOW = (
     select(participations.c.participant, participations.c.subject)
     .join(_ALL_BELOW, _ALL_BELOW.c.subject == participations.c.subject)
-    .where(
-        participations.c.participant > bindparam("after", type_=Uuid()),
-        not_(participations.c.participant == any_of("others", Uuid())),
-    )
+    .where(participations.c.participant > bindparam("after", type_=Uuid()))
     .order_by(participations.c.participant)
     .limit(bindparam("most", type_=Integer()))
 )
@@ -71,11 +68,10 @@ async def known_above(conn: AsyncConnection, subjects: Collection[UUID]) -> Mapp
 
 
 async def participants_below(
-    conn: AsyncConnection, subjects: Collection[UUID], *, others_than: Collection[UUID], after: UUID, most: int
+    conn: AsyncConnection, subjects: Collection[UUID], *, after: UUID, most: int
 ) -> Mapping[UUID, UUID]:
     """Subject by participant, in any program: of these subjects and everybody below them, behind `after` by id."""
-    given = {"subject": list(subjects), "others": list(others_than), "after": after, "most": most}
-    found = await conn.execute(_PARTICIPANTS_BELOW, given)
+    found = await conn.execute(_PARTICIPANTS_BELOW, {"subject": list(subjects), "after": after, "most": most})
     return {row.participant: row.subject for row in found}
 
 
