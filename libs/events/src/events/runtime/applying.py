@@ -1,10 +1,9 @@
 """Messages and their effects in one transaction, effects first and inbox rows last; offsets are the caller's."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from enum import Enum
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import TypeAlias
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from events.runtime.effects import Effect, Effects, RaceLost
 from events.runtime.failures import raced_at_the_inbox
 from events.runtime.inbox import Inbox, Parked
 from events.runtime.logs import named
+from events.runtime.machine_time import MachineTime
 from events.runtime.message_spans import MessageSpan
 from events.runtime.messages import Message
 from events.runtime.telemetry import (
@@ -50,15 +50,16 @@ class Source(Enum):
 class Applier:
     """Applies messages of one consumer."""
 
-    def __init__(self, name: str, group: str, pool: AsyncEngine, effects: Effects) -> None:
+    def __init__(self, name: str, group: str, pool: AsyncEngine, effects: Effects, time: MachineTime) -> None:
         self.name = name
         self.group = group
         self.pool = pool
         self.effects = effects
+        self.time = time
         self.inbox = Inbox(name)
         self.dead = DeadLetters(name)
         self.applied_at = float("-inf")
-        """When a message last had its effect, by the monotonic clock."""
+        """When a message last had its effect, in machine time."""
         self.parkings = 0
         """How often something was made to wait."""
 
@@ -82,7 +83,7 @@ class Applier:
                 _log.warning("the batch is done again", consumer=self.name, error=named(error))
             else:
                 continue
-            await asyncio.sleep(pause)
+            await self.time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def once(
@@ -135,7 +136,7 @@ class Applier:
 
     def _committed(self, source: Source, effect: Effect, behind: int, seconds: float) -> None:
         if effect.applied:
-            self.applied_at = monotonic()
+            self.applied_at = self.time.now()
             self.effects.applied()
         if effect.parked or behind:
             self.parkings += 1
@@ -203,7 +204,7 @@ class Applier:
                 if not is_transient(error):
                     raise
                 _log.warning("the database failed; again", consumer=self.name, error=named(error))
-                await asyncio.sleep(pause)
+                await self.time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 return

@@ -4,12 +4,10 @@ What fails by itself a moment later is tried again, with backoff. A message that
 dead letter: its key waits behind it, its partition goes on. When nothing passes, its partition stands still, loudly.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from time import monotonic
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -25,6 +23,7 @@ from events.runtime.dead_letters import Burial, DeadLetter, StillDead
 from events.runtime.effects import Effects, RaceLost
 from events.runtime.failures import may_pass, raced_at_the_inbox
 from events.runtime.failures import reason as reason_of
+from events.runtime.machine_time import LoopTime, MachineTime, Timer
 from events.runtime.messages import Message, decode, place_of
 from events.runtime.refusals import Refusal
 from events.runtime.telemetry import consumer_stopped, dead_lettered
@@ -72,17 +71,18 @@ class Consumer:
         effects: Effects,
         *,
         longest_wait: timedelta = _LONGEST_WAIT,
+        time: MachineTime | None = None,
     ) -> None:
         self.name = name
         self.group = group
         self.effects = effects
         self.stopped: dict[TopicPartition, str] = {}
         """Partitions that stand still, and why."""
-        self._applier = Applier(name, group, pool, effects)
+        self._applier = Applier(name, group, pool, effects, time or LoopTime())
         self._waiting = Waiting(self._applier, longest_wait)
         self._first_failed: dict[TopicPartition, float] = {}
         self._failures: dict[TopicPartition, int] = defaultdict(int)
-        self._resuming: dict[TopicPartition, asyncio.TimerHandle] = {}
+        self._resuming: dict[TopicPartition, Timer] = {}
 
     async def handle(self, records: Sequence[Record], partitions: Partitions) -> None:
         """Apply one batch. Returns when offsets may be committed; raises only when it is cancelled."""
@@ -141,7 +141,9 @@ class Consumer:
             tried.add(delivery.message.key)
             if await self._halve([delivery]) is None:
                 return True
-        return self._applier.applied_at > self._first_failed.setdefault(place_of(culprit.record), monotonic())
+        return self._applier.applied_at > self._first_failed.setdefault(
+            place_of(culprit.record), self._applier.time.now()
+        )
 
     async def _bury(self, record: Record, error: Exception) -> None:
         reason = reason_of(error)
@@ -232,7 +234,7 @@ class Consumer:
                 await self._apply_all(deliveries)
             except Exception as error:  # noqa: BLE001 - a single message that keeps failing is the culprit
                 failure: Exception = error
-                await asyncio.sleep(0.01 * 2**attempt)
+                await self._applier.time.sleep(0.01 * 2**attempt)
             else:
                 return None
         if len(deliveries) == 1:
@@ -263,8 +265,7 @@ class Consumer:
         )
         partitions.seek(place, record.offset)
         partitions.pause(place)
-        loop = asyncio.get_running_loop()
-        self._resuming[place] = loop.call_later(pause, self._resume, place, partitions)
+        self._resuming[place] = self._applier.time.call_later(pause, partial(self._resume, place, partitions))
 
     def revoked(self, places: Collection[TopicPartition]) -> None:
         """These belong to another member of the group now: where they stand, and why, is for that one to say."""

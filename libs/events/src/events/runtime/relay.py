@@ -93,6 +93,18 @@ class _Outgoing:
         return str(self.envelope.subject).encode()
 
 
+def create_producer(bootstrap_servers: str) -> AIOKafkaProducer:
+    """A producer that keeps the order of what it is given, and answers when all replicas have it."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=_LARGEST_BATCH,
+        max_request_size=_LARGEST_BATCH + 40_000,
+        request_timeout_ms=10_000,
+    )
+
+
 @dataclass(slots=True)
 class Relay:
     """Publishes one service's log. `cursor` names its place; another name starts again from the beginning."""
@@ -110,6 +122,7 @@ class Relay:
     page: int = _PAGE
     poll: float = _POLL
     """Seconds after which it looks although nothing woke it."""
+    create_producer: Callable[[str], AIOKafkaProducer] = create_producer
     _measured: float = float("-inf")
     _producer: AIOKafkaProducer | None = None
     _hash: Callable[[bytes], int] = field(default_factory=lambda: lru_cache(_STREAMS_REMEMBERED)(murmur2))
@@ -241,14 +254,7 @@ class Relay:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self.bootstrap_servers,
-                enable_idempotence=True,
-                acks="all",
-                max_batch_size=_LARGEST_BATCH,
-                max_request_size=_LARGEST_BATCH + 40_000,
-                request_timeout_ms=10_000,
-            )
+            producer = self.create_producer(self.bootstrap_servers)
             try:
                 await producer.start()
             except BaseException:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -27,6 +26,7 @@ class Waiting:
 
     def __init__(self, applier: Applier, longest: timedelta) -> None:
         self._applier = applier
+        self._time = applier.time
         self._longest_wait = longest
         self._nothing_waits_since: int | None = None
         """The number of parkings when nothing was found to wait."""
@@ -43,9 +43,9 @@ class Waiting:
 
     async def release(self) -> None:
         """Apply messages whose cause has arrived. Looks seldom while nothing is known to wait."""
-        if not self._something_may_wait and monotonic() < self._look_again:
+        if not self._something_may_wait and self._time.now() < self._look_again:
             return
-        self._look_again = monotonic() + _LOOK_EVERY
+        self._look_again = self._time.now() + _LOOK_EVERY
         await self._bury_overdue()
         while True:
             before = self._applier.parkings
@@ -84,7 +84,7 @@ class Waiting:
                     failed.add(message.key)
 
     async def _bury_waiting(self, message: Message, error: Exception) -> None:
-        since = self._key_failed.setdefault(message.key, monotonic())
+        since = self._key_failed.setdefault(message.key, self._time.now())
         if may_pass(error) or self._applier.applied_at <= since:
             _log.error(
                 "a message that waited cannot be processed; its key waits on",
