@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,11 +11,9 @@ from rich.console import Console
 from viceversa.demo.command import demo
 from viceversa.platform.foreground import run_until_signalled
 from viceversa.platform.presence import presence, stop_platform
-from viceversa.platform.refusal import PlatformRefused
+from viceversa.platform.refusal import refusals_are_told
 from viceversa.platform.screen import SteadyConsole, show_presence
 from viceversa.platform.topics import create_topics
-
-P = ParamSpec("P")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 topics = typer.Typer(no_args_is_help=True, help="The topics of a real Kafka.")
@@ -34,20 +30,6 @@ def viceversa() -> None:
 Data = Annotated[Path, typer.Option(help="Folder that keeps everything the platform knows.")]
 Kafka = Annotated[str, typer.Option(help="host:port of the Kafka to use.", metavar="HOST:PORT")]
 DEFAULT_DATA = Path(".viceversa")
-
-
-def refusals_are_told(command: Callable[P, None]) -> Callable[P, None]:
-    """A refusal is one message and exit code 1, not a traceback."""
-
-    @wraps(command)
-    def told(*arguments: P.args, **options: P.kwargs) -> None:
-        try:
-            command(*arguments, **options)
-        except PlatformRefused as refusal:
-            Console(stderr=True).print(f"viceversa: {refusal}", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-
-    return told
 
 
 @app.command()

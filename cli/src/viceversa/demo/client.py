@@ -5,6 +5,7 @@ draft-ietf-httpapi-idempotency-key-header.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,10 @@ class Platform:
         """Somebody with a badge: an external id, and roles that the identity provider vouches for."""
         return Caller(self, external_id, roles)
 
+    def bearer(self, token: str) -> "Caller":
+        """Whoever a token of the platform was given to."""
+        return Caller(self, "", (), _Token(token, math.inf))
+
     async def sign_in(self, external_id: str, roles: Iterable[str]) -> tuple[str, float]:
         """The identity provider's token, exchanged for the platform's. Answers it and the seconds it lives."""
         given = await self._send(
@@ -133,10 +138,12 @@ class Platform:
 class Caller:
     """One person at the APIs, with one token for all services."""
 
-    def __init__(self, platform: Platform, external_id: str, roles: tuple[str, ...]) -> None:
+    def __init__(
+        self, platform: Platform, external_id: str, roles: tuple[str, ...], token: _Token | None = None
+    ) -> None:
         self._platform = platform
         self._roles = roles
-        self._token: _Token | None = None
+        self._token = token
         self._signing_in = asyncio.Lock()
         self.external_id = external_id
 
