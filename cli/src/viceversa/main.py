@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from viceversa.demo.command import demo
+from viceversa.operations import dead_letters
 from viceversa.platform.foreground import run_until_signalled
 from viceversa.platform.presence import presence, stop_platform
 from viceversa.platform.refusal import refusals_are_told
@@ -18,6 +19,7 @@ from viceversa.platform.topics import create_topics
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 topics = typer.Typer(no_args_is_help=True, help="The topics of a real Kafka.")
 app.add_typer(topics, name="topics")
+app.add_typer(dead_letters.commands, name="dead-letters")
 
 
 @app.callback()
