@@ -62,4 +62,6 @@ async def apply_readings(conn: AsyncConnection, received: Sequence[Received[Mete
     await conn.execute(UPSERT, parameters([each.event for each in received]))
 
 
-FROM_TOPICS = (TopicProjection(name="last_readings", handles=(MeterRead,), apply=apply_readings),)
+FROM_TOPICS = (
+    TopicProjection(name="last_readings", handles=(MeterRead,), apply=apply_readings, tables=(last_readings,)),
+)

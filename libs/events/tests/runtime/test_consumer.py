@@ -193,7 +193,7 @@ async def test_a_projection_and_its_inbox_row_commit_together(database: Database
         if failing.pop() if failing else False:
             raise ConnectionResetError
 
-    projector = TopicProjector(TopicProjection("tally", (AgreementSigned,), apply))
+    projector = TopicProjector(TopicProjection("tally", (AgreementSigned,), apply, ()))
     consumer = Consumer("tally", "test.tally", database.pool, projector)
     topic, counter = Topic(), uuid4()
     records = [topic.record(signed(counter)) for _ in range(5)]

@@ -4,7 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
@@ -36,7 +36,8 @@ async def totals(database: Database) -> Totals:
 
 
 def projector(database: Database, totals: Totals, **more) -> StoreProjector:
-    projection = StoreProjection("totals", (Increased,), totals.apply)
+    table = Table("totals", MetaData(), Column("total", Integer), Column("seen", Integer))
+    projection = StoreProjection("totals", (Increased,), totals.apply, (table,))
     return StoreProjector(database.pool, database.codec, projection, Hints(None, "").reader(), **more)
 
 

@@ -121,7 +121,14 @@ async def apply_partners(conn: AsyncConnection, received: Sequence[Received[Pair
 
 
 FROM_STORE = (
-    StoreProjection(name="participants", handles=(ParticipantEnrolled,), apply=apply_participants),
-    StoreProjection(name="programs", handles=(ProgramDrafted, ProgramOpened, ProgramClosed), apply=apply_programs),
+    StoreProjection(
+        name="participants", handles=(ParticipantEnrolled,), apply=apply_participants, tables=(participants,)
+    ),
+    StoreProjection(
+        name="programs",
+        handles=(ProgramDrafted, ProgramOpened, ProgramClosed),
+        apply=apply_programs,
+        tables=(programs,),
+    ),
 )
-FROM_TOPICS = (TopicProjection(name="partners", handles=(PairCreated,), apply=apply_partners),)
+FROM_TOPICS = (TopicProjection(name="partners", handles=(PairCreated,), apply=apply_partners, tables=(partners,)),)

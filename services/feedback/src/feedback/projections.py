@@ -151,8 +151,16 @@ def _columns(rows: Sequence[Row], *names: str) -> dict[str, list[Any]]:
 
 FROM_STORE = (
     StoreProjection(
-        name="sheets", handles=(SheetOpened, SheetAnswered, SheetClosed, AnswersAnnounced), apply=apply_sheets
+        name="sheets",
+        handles=(SheetOpened, SheetAnswered, SheetClosed, AnswersAnnounced),
+        apply=apply_sheets,
+        tables=(sheets,),
     ),
-    StoreProjection(name="finished programs", handles=(ProgramOver,), apply=apply_programs),
+    StoreProjection(
+        name="finished programs", handles=(ProgramOver,), apply=apply_programs, tables=(finished_programs,)
+    ),
 )
-FROM_TOPICS = (MEMBERSHIP, TopicProjection(name="units", handles=(WorkProfileSet,), apply=apply_units))
+FROM_TOPICS = (
+    MEMBERSHIP,
+    TopicProjection(name="units", handles=(WorkProfileSet,), apply=apply_units, tables=(units,)),
+)

@@ -202,9 +202,10 @@ FROM_STORE = (
             EngagementEnded,
         ),
         apply=apply_engagements,
+        tables=(engagements, sessions),
     ),
 )
 FROM_TOPICS = (
     membership.MEMBERSHIP,
-    TopicProjection(name="programs", handles=(ProgramOpened, ProgramClosed), apply=apply_programs),
+    TopicProjection(name="programs", handles=(ProgramOpened, ProgramClosed), apply=apply_programs, tables=(programs,)),
 )

@@ -74,4 +74,5 @@ MEMBERSHIP = TopicProjection(
     name="membership",
     handles=(ParticipantEnrolled, ParticipantLinked, CoordinatorAssigned, ParticipantWithdrawn),
     apply=apply,
+    tables=(members, coordinators),
 )

@@ -21,11 +21,32 @@ async def read(conn: AsyncConnection, name: str) -> Position:
     return Position(*row)
 
 
+async def peek(conn: AsyncConnection, name: str) -> Position:
+    """Where the cursor stands; nothing is made when it is new."""
+    row = (await conn.execute(select(*_POSITION).where(cursors.c.name == name))).one_or_none()
+    return Position(*row) if row else BEGINNING
+
+
 async def lock(conn: AsyncConnection, name: str) -> Position | None:
     """The cursor's position, locked until the transaction ends; None while another process holds it."""
     statement = select(*_POSITION).where(cursors.c.name == name).with_for_update(skip_locked=True)
     row = (await conn.execute(statement)).one_or_none()
     return Position(*row) if row else None
+
+
+async def hold(conn: AsyncConnection, name: str) -> None:
+    """Lock the cursor until the transaction ends, as soon as whoever holds it lets it go."""
+    await read(conn, name)
+    await conn.execute(select(cursors.c.name).where(cursors.c.name == name).with_for_update())
+
+
+async def put(conn: AsyncConnection, name: str, position: Position) -> None:
+    """Set a cursor that this transaction holds."""
+    await conn.execute(
+        update(cursors)
+        .where(cursors.c.name == name)
+        .values(transaction_id=position.transaction_id, sequence=position.sequence)
+    )
 
 
 async def move(conn: AsyncConnection, name: str, before: Position, after: Position) -> bool:

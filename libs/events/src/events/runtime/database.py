@@ -100,6 +100,17 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (OSError, asyncio.TimeoutError, asyncpg.InternalClientError, PendingRollbackError))
 
 
+def is_lock_wait(error: BaseException) -> bool:
+    """Whether a lock was not to be had in time, or two transactions waited for each other."""
+    return sqlstate_of(error) in {"55P03", "40P01"}
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """PostgreSQL's code for what went wrong, or None where it was not asked."""
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
+    return cause.sqlstate if isinstance(cause, asyncpg.PostgresError) else None
+
+
 def unnest(name: str, /, **columns: TypeEngine[Any]) -> TableValuedAlias:
     """Rows made from one array parameter a column, so that a set of any size is one statement with one plan.
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from events.contracts import envelope
 from events.contracts.envelope import Envelope, MalformedMessage
@@ -90,6 +92,24 @@ def restore(headers: str, payload: str) -> Message:
     if contract is None:
         raise MalformedMessage(f"{found.type} is unknown")
     return _message(found, traceparent, contract.model_validate_json(payload), headers, payload)
+
+
+def received(headers: str, payload: str) -> Received[Any]:
+    """What a consumer was handed, from what its inbox kept. Raises MalformedMessage for a type that is unknown now."""
+    kept = from_json(headers)
+    contract = event_type(kept["ce_type"])
+    if contract is None:
+        raise MalformedMessage(f"{kept['ce_type']} is unknown")
+    correlation = kept.get("ce_correlationid")
+    return Received(
+        id=UUID(kept["ce_id"]),
+        key=UUID(kept["ce_subject"]),
+        event=contract.model_validate_json(payload),
+        at=datetime.fromisoformat(kept["ce_time"]),
+        correlation=UUID(correlation) if correlation else None,
+        sequence=int(kept["ce_sequence"]),
+        traceparent=kept.get("traceparent"),
+    )
 
 
 def _message(found: Envelope, traceparent: str | None, event: PublishedEvent, headers: str, payload: str) -> Message:

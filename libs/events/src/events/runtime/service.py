@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from events.contracts import envelope
 from events.contracts.authorization import TABLE
 from events.contracts.routes import followers
-from events.runtime import dead_letters, logs, telemetry
+from events.runtime import dead_letters, logs, projecting, telemetry
 from events.runtime.brake import CommittedOffsets
 from events.runtime.broker import Broker
 from events.runtime.clock import Clock, SystemClock, TurnableClock
@@ -39,7 +39,7 @@ from events.runtime.http.dead_letters import dead_letter_routes
 from events.runtime.http.edge import Edge
 from events.runtime.migrations import await_upgrade, upgrade
 from events.runtime.private_events import EventTypes
-from events.runtime.projecting import StoreProjection, TopicProjection
+from events.runtime.projecting import Projection, StoreProjection, TopicProjection
 from events.runtime.publishing import Publications
 from events.runtime.relay import Relay
 from events.runtime.settings import ServiceSettings
@@ -68,6 +68,15 @@ class ServiceDefinition:
     store_projections: Sequence[StoreProjection] = ()
     topic_projections: Sequence[TopicProjection] = ()
     due: Sequence[DueWork] = ()
+
+    def __post_init__(self) -> None:
+        """Raises AmbiguousProjections."""
+        projecting.check(self.projections)
+
+    @property
+    def projections(self) -> list[Projection]:
+        """All of them, whatever they follow."""
+        return [*self.store_projections, *self.topic_projections]
 
     @property
     def consumers(self) -> list[str]:

@@ -63,7 +63,7 @@ class NotFirstWrite(RuntimeError):
     """Something wrote before the append in this transaction. A mistake in the code; nothing was appended."""
 
 
-_STORED = (
+STORED = (
     events.c.event_id,
     events.c.stream_id,
     events.c.stream_version,
@@ -72,9 +72,10 @@ _STORED = (
     cast(events.c.data, Text).label("data"),
     cast(events.c.metadata, Text).label("metadata"),
 )
+"""Columns of a StoredEvent."""
 
 _LOAD = HotStatement(
-    select(*_STORED)
+    select(*STORED)
     .where(events.c.stream_id == any_of("streams", Uuid()))
     .order_by(events.c.stream_id, events.c.stream_version)
 )
@@ -163,7 +164,7 @@ async def present(conn: AsyncConnection, event_ids: Iterable[UUID]) -> set[UUID]
 
 
 def _log_statement() -> Select[Any]:
-    statement = select(events.c.transaction_id, events.c.sequence, *_STORED).where(
+    statement = select(events.c.transaction_id, events.c.sequence, *STORED).where(
         tuple_(events.c.transaction_id, events.c.sequence)
         > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)),
         events.c.transaction_id < func.pg_snapshot_xmin(func.pg_current_snapshot()),

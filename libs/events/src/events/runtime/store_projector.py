@@ -35,7 +35,7 @@ class StoreProjector:
     @property
     def cursor(self) -> str:
         """Name of its cursor."""
-        return f"projection {self.projection.name}"
+        return self.projection.cursor
 
     async def run(self) -> None:
         """Project for ever. An event that cannot be applied stops this projection, loudly. Cancel to stop."""

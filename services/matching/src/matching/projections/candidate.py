@@ -83,4 +83,5 @@ CANDIDATES = StoreProjection(
         CandidateWithdrew,
     ),
     apply=apply,
+    tables=(candidates,),
 )

@@ -39,4 +39,4 @@ async def apply(conn: AsyncConnection, recorded: Sequence[Recorded[EndDue | Pair
     await conn.execute(_WRITE, {name: [row[name] for row in changed.values()] for name in _COLUMNS})
 
 
-ENDINGS = StoreProjection(name="endings", handles=(EndDue, PairEnded), apply=apply)
+ENDINGS = StoreProjection(name="endings", handles=(EndDue, PairEnded), apply=apply, tables=(endings,))

@@ -44,4 +44,6 @@ async def apply(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> Non
         await conn.execute(_FORGET, {"rounds": discarded})
 
 
-MISSED = StoreProjection(name="missed", handles=(UnmatchedDrafted, RoundMissed, RoundDiscarded), apply=apply)
+MISSED = StoreProjection(
+    name="missed", handles=(UnmatchedDrafted, RoundMissed, RoundDiscarded), apply=apply, tables=(missed,)
+)

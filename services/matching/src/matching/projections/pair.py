@@ -133,4 +133,5 @@ PAIRS = StoreProjection(
         PairEnded,
     ),
     apply=apply,
+    tables=(pairs,),
 )

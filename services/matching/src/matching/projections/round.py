@@ -52,4 +52,6 @@ async def apply(conn: AsyncConnection, recorded: Sequence[Recorded[Any]]) -> Non
         await conn.execute(_FINISHED, {"changed": list(finished), **changes})
 
 
-ROUNDS = StoreProjection(name="rounds", handles=(RoundDrafted, RoundPublished, RoundDiscarded), apply=apply)
+ROUNDS = StoreProjection(
+    name="rounds", handles=(RoundDrafted, RoundPublished, RoundDiscarded), apply=apply, tables=(rounds,)
+)
