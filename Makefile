@@ -48,6 +48,11 @@ format: $(READY) ## Write the code as the linter wants it
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
+.PHONY: golden
+golden: $(READY) ## Keep one JSON of each new version of a private event; those that are kept never change
+	@$(foreach service,$(notdir $(filter services/%,$(PACKAGES))),$(RUN)/python -m events.testing.golden $(service) \
+		services/$(service)/tests/golden &&) true
+
 .PHONY: bench
 bench: $(READY) ## Measure ours beside its peers; writes benchmarks/results/latest.json
 	$(RUN)/python -m benchmarks $(ARGS)

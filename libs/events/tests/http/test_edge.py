@@ -20,7 +20,7 @@ from events.runtime.http import Answer, Call, Edge, IfMatch, decode_cursor, enco
 from events.runtime.http.answers import BadCursor
 from events.runtime.http.application import create_application
 from events.runtime.http.edge import RouteWithoutRow
-from events.runtime.private_events import EventTypes
+from events.runtime.private_events import EventTypes, UnknownEventType
 from events.runtime.refusals import NotFound
 from events.runtime.service import ServiceDefinition
 from events.runtime.settings import ServiceSettings
@@ -69,7 +69,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get("/broken/{how}", **edge.action("me.read"))
     async def broken(how: str, call: Annotated[Call, Depends(edge.call)]) -> Response:
-        raise {"mistake": LookupError, "database": ConnectionRefusedError}[how](CANARY)
+        raise {"mistake": LookupError, "database": ConnectionRefusedError, "newer": UnknownEventType}[how](CANARY)
 
     @router.post("/careless/{counter}", **edge.action("program.open"))
     async def careless(counter: UUID, call: Annotated[Call, Depends(edge.call)]) -> Response:
@@ -277,8 +277,9 @@ async def test_what_broke_is_logged_under_the_trace_that_the_caller_is_told_and_
     assert CANARY not in answer.text
 
 
-async def test_a_database_that_is_away_is_no_mistake_and_says_when_to_come_again(service: RunningService):
-    answer = await service.client.get("/broken/database", headers=service.token())
+@pytest.mark.parametrize("how", ["database", "newer"])
+async def test_what_passes_by_itself_is_no_mistake_and_says_when_to_come_again(service: RunningService, how: str):
+    answer = await service.client.get(f"/broken/{how}", headers=service.token())
     assert (problem(answer)["status"], answer.headers["retry-after"]) == (503, "1")
     assert CANARY not in answer.text
 

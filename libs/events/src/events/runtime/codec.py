@@ -36,7 +36,7 @@ class Codec:
 
     async def read(self, rows: Sequence[StoredEvent | Row[Any]]) -> list[Event]:
         """Events of many rows; keys are fetched with one query. A field whose key is destroyed reads as None."""
-        personal = [self._types[row.type].personal for row in rows]
+        personal = [self._types.personal(row.type, row.schema_version) for row in rows]
         if not any(personal):
             return [self._types.read(row.type, row.schema_version, row.data) for row in rows]
         parsed: dict[int, dict[str, Any]] = {i: from_json(rows[i].data) for i, fields in enumerate(personal) if fields}

@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 from events.contracts.envelope import MalformedMessage
 from events.runtime.database import is_transient
 from events.runtime.effects import Poison
+from events.runtime.private_events import UnknownEventType
 from events.runtime.refusals import Refusal
 
 _OF_THE_MESSAGE = ("22", "23")
@@ -17,9 +18,12 @@ def raced_at_the_inbox(error: Exception) -> bool:
 
 
 def may_pass(error: BaseException | None) -> bool:
-    """Whether a failure may be the world's: a full disk, a lock that was not to be had, a query that was cancelled."""
+    """Whether a failure may be the world's: a full disk, a lock that was not to be had, a query that was cancelled.
+
+    Or a newer version's: what that has appended, this process cannot read, and the one that takes its place can.
+    """
     while error is not None:
-        if isinstance(error, (OSError, MemoryError)) or is_transient(error):
+        if isinstance(error, (OSError, MemoryError, UnknownEventType)) or is_transient(error):
             return True
         state = getattr(error, "sqlstate", None)
         if isinstance(state, str):

@@ -1,12 +1,17 @@
-"""Private events: the facts a service decides on and keeps for itself. Pure; no I/O."""
+"""Private events: the facts a service decides on and keeps for itself. Pure; no I/O.
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+What was written stays as it was written. A version that is no longer written is a `Former`: at read its data goes
+through the upcasters of all versions since, one after the other, and the event is built from what comes out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,19 @@ class Personal:
     owner: str
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A version of an event's data that is in stores and is no longer written."""
+
+    upcast: Callable[[dict[str, Any]], dict[str, Any]]
+    """Pure: this version's data → the next one's. It may rename, split, join and drop personal fields like all others.
+
+    It sees them opened, and None where the key was destroyed: what it makes of them must be None then too.
+    """
+    personal: Mapping[str, str] = field(default_factory=dict)
+    """Personal fields of this version → the fields that named their owners. What is sealed is bound to these names."""
+
+
 class Event(BaseModel):
     """One fact of a stream. Subclasses write out `type` (unique in the service) and `schema_version`."""
 
@@ -27,6 +45,8 @@ class Event(BaseModel):
 
     type: ClassVar[str]
     schema_version: ClassVar[int] = 1
+    former: ClassVar[tuple[Former, ...]] = ()
+    """Versions 1, 2, … before this one."""
     personal: ClassVar[dict[str, str]] = {}
     """Personal field → the field that names its owner."""
 
@@ -41,6 +61,8 @@ class Event(BaseModel):
         for name, owner in cls.personal.items():
             if owner not in cls.model_fields:
                 raise TypeError(f"{cls.__name__}.{name} is personal to {owner!r}, which is no field")
+        if cls.schema_version != len(cls.former) + 1:
+            raise TypeError(f"{cls.__name__} is version {cls.schema_version} and has {len(cls.former)} former ones")
 
 
 E = TypeVar("E", bound=Event, covariant=True)
@@ -85,9 +107,27 @@ class EventTypes:
         except KeyError:
             raise UnknownEventType(name) from None
 
+    def personal(self, name: str, schema_version: int) -> Mapping[str, str]:
+        """Fields that are sealed in this version → their owners. Raises UnknownEventType."""
+        event_type = self._by_name.get(name)
+        if event_type is not None and schema_version == event_type.schema_version:
+            return event_type.personal
+        return _former(self[name], schema_version).personal
+
     def read(self, name: str, schema_version: int, data: str | bytes) -> Event:
         """Build the event from stored JSON. Raises UnknownEventType for what a newer version wrote."""
+        event_type = self._by_name.get(name)
+        if event_type is not None and schema_version == event_type.schema_version:
+            return event_type.model_validate_json(data)
         event_type = self[name]
-        if schema_version > event_type.schema_version:
-            raise UnknownEventType(f"{name} version {schema_version}")
-        return event_type.model_validate_json(data)
+        _former(event_type, schema_version)
+        found: dict[str, Any] = from_json(data)
+        for former in event_type.former[schema_version - 1 :]:
+            found = former.upcast(found)
+        return event_type.model_validate_json(to_json(found))
+
+
+def _former(event_type: type[Event], schema_version: int) -> Former:
+    if not 0 < schema_version < event_type.schema_version:
+        raise UnknownEventType(f"{event_type.type} version {schema_version}")
+    return event_type.former[schema_version - 1]

@@ -32,7 +32,7 @@ from events.runtime.hints import Reader
 from events.runtime.leadership import leader
 from events.runtime.logs import named
 from events.runtime.message_spans import MessageSpan
-from events.runtime.private_events import Recorded
+from events.runtime.private_events import Recorded, UnknownEventType
 from events.runtime.publishing import Publications
 from events.runtime.store import LogEntry, Position
 from events.runtime.telemetry import (
@@ -136,10 +136,11 @@ class Relay:
                     async with leader(self.database_url, f"{self.source} {self.cursor}") as conn:
                         await self._lead(conn)
                 except Exception as error:
-                    if not isinstance(error, KafkaError) and not is_transient(error):
+                    # What a newer version has appended is for its relay: this one makes room for it.
+                    if not isinstance(error, (KafkaError, UnknownEventType)) and not is_transient(error):
                         raise
                     # Sockets to either fail alike (OSError), so both are connected again.
-                    _log.warning("relay: broker or database failed; connecting again", error=named(error))
+                    _log.warning("relay: broker, database or a newer event; connecting again", error=named(error))
                     await self._drop_producer()
                 await asyncio.sleep(_PAUSE)
         finally:
