@@ -1,13 +1,17 @@
 """What the independent subscriber makes of a message."""
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
+
+import pytest
+from aiokafka.errors import KafkaError
 
 from events.contracts.envelope import Envelope, encode
 from events.contracts.matching import PairEnded
 from events.contracts.registry import Audience, all_event_types
-from viceversa.demo.subscriber import PUBLIC_TOPICS, Subscriber, heard
+from viceversa.demo.subscriber import PUBLIC_TOPICS, Deaf, Subscriber, heard
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 PROGRAM = str(uuid4())
@@ -76,6 +80,38 @@ async def test_an_event_that_comes_twice_is_counted_once_and_other_programs_not_
 
     assert subscriber.counts(PROGRAM) == {"PairEnded": 2}
     assert subscriber.duplicates == 1
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Record([], b"garbage"),
+        replace(record(), headers=[one for one in record().headers if one[0] != "ce_type"]),
+        replace(record(), headers=[*record().headers, ("ce_time", b"noon")]),
+        replace(record(), headers=[*record().headers, ("ce_odd", b"\xff")]),
+        replace(record(), value=b"[]"),
+        replace(record(), value=None),
+    ],
+)
+async def test_a_record_that_is_no_event_is_passed_over_and_counted(foreign):
+    subscriber = Subscriber("nowhere:9092")
+
+    await subscriber.listen(Broker([foreign, record()]))
+
+    assert subscriber.counts(PROGRAM) == {"PairEnded": 1}
+    assert subscriber.unreadable == 1
+
+
+async def test_who_listens_no_more_says_so_at_once():
+    subscriber = Subscriber("nowhere:9092")
+    subscriber.must_listen()
+    listening = asyncio.get_running_loop().create_future()
+    subscriber._listening = listening
+    subscriber.must_listen()
+    listening.set_exception(KafkaError("gone"))
+
+    with pytest.raises(Deaf, match="hears nothing more"):
+        subscriber.must_listen()
 
 
 def test_it_listens_to_every_public_topic_and_to_no_other():

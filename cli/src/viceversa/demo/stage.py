@@ -135,5 +135,6 @@ class Stage:
         return self.dice.sample(of, min(len(of), max(1, round(share * len(of)))))
 
     async def public(self, name: str) -> int:
-        """How many events of that name the independent subscriber heard of this program."""
+        """How many events of that name the independent subscriber heard of this program. Raises Deaf."""
+        self.subscriber.must_listen()
         return self.subscriber.counts(self.program)[name]

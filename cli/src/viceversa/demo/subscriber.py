@@ -7,7 +7,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -44,6 +43,10 @@ class Heard:
         return self.type.split(".")[1]
 
 
+class Deaf(LookupError):
+    """Nobody listens any more."""
+
+
 class Subscriber:
     """Listens from the first message of every public topic on, outside any consumer group."""
 
@@ -53,6 +56,8 @@ class Subscriber:
         self._listening: asyncio.Task[None] | None = None
         self._heard: dict[str, Heard] = {}
         self.duplicates = 0
+        self.unreadable = 0
+        """Records that are no CloudEvents: anybody may write to a topic that has no access list."""
 
     async def __aenter__(self) -> Self:
         self._consumer = AIOKafkaConsumer(
@@ -74,8 +79,7 @@ class Subscriber:
     ) -> None:
         if self._listening is not None:
             self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+            await asyncio.wait([self._listening])
         if self._consumer is not None:
             await self._consumer.stop()
 
@@ -90,7 +94,12 @@ class Subscriber:
     async def listen(self, consumer: AsyncIterable[ConsumerRecord]) -> None:
         """Take in what a consumer gets, for as long as it gets something."""
         async for record in consumer:
-            self.take([heard(record)])
+            try:
+                event = heard(record)
+            except (KeyError, ValueError, TypeError):
+                self.unreadable += 1
+            else:
+                self.take([event])
 
     def take(self, events: Iterable[Heard]) -> None:
         """Keep each event once."""
@@ -98,9 +107,16 @@ class Subscriber:
             self.duplicates += event.id in self._heard
             self._heard[event.id] = event
 
+    def must_listen(self) -> None:
+        """Raises Deaf when it listens no more: whatever is expected then would be waited for in vain."""
+        if self._listening is None or not self._listening.done():
+            return
+        error = None if self._listening.cancelled() else self._listening.exception()
+        raise Deaf(f"the subscriber hears nothing more: {error!r}") from error
+
 
 def heard(record: ConsumerRecord) -> Heard:
-    """Read one message: attributes from the headers (`ce_…`), data from the value."""
+    """Read one message: attributes from the headers (`ce_…`), data from the value. Raises KeyError, ValueError."""
     headers = {name: value.decode() for name, value in record.headers}
     traceparent = headers.get("ce_traceparent")
     return Heard(
@@ -109,5 +125,12 @@ def heard(record: ConsumerRecord) -> Heard:
         source=headers["ce_source"],
         at=datetime.fromisoformat(headers["ce_time"]),
         trace_id=traceparent.split("-")[1] if traceparent else None,
-        data=json.loads(record.value),
+        data=_object(record.value),
     )
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    data = json.loads(value or b"")
+    if not isinstance(data, dict):
+        raise ValueError("an event's data is a JSON object")  # noqa: TRY004 - the sender's mistake, not a caller's
+    return data

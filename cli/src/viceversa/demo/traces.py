@@ -54,6 +54,12 @@ class Trace:
         known = {span.span_id for span in self.spans}
         return [span for span in self.spans if span.parent_id is not None and span.parent_id not in known]
 
+    @property
+    def edges(self) -> set[tuple[str, str, str]]:
+        """(name of the parent, name of the span, its service), for every span whose parent is known."""
+        names = {span.span_id: span.name for span in self.spans}
+        return {(names[s.parent_id], s.name, s.service) for s in self.spans if s.parent_id in names}
+
     def is_whole_over(self, services: Collection[str]) -> bool:
         """One root, no orphan, and every one of `services` took part."""
         return len(self.roots) == 1 and not self.orphans and set(services) <= set(self.services)

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from sqlalchemy import text
 
 from events.contracts.sessions import AgreementSigned, SessionLogged
+from events.runtime import store
 from events.runtime.consumer import Consumer
 from events.runtime.effects import Reactor, TopicProjector, _overtaken
 from events.runtime.projecting import TopicProjection
@@ -201,3 +202,13 @@ async def test_a_projection_and_its_inbox_row_commit_together(database: Database
     await deliver(consumer, records)
     async with database.pool.connect() as conn:
         assert (await conn.execute(text("select seen from tally"))).scalars().all() == [5]
+
+
+async def test_what_a_reaction_appends_goes_on_in_the_trace_of_its_message(database: Database):
+    counter, sender = uuid4(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    told = Topic().record(signed(counter))
+    await deliver(reactor(database), [replace(told, headers=(*told.headers, ("traceparent", sender.encode())))])
+    async with database.pool.connect() as conn:
+        (appended,) = await database.codec.recorded(await store.load(conn, [counter]))
+    # No span is made without a provider, so the context is the sender's own.
+    assert appended.traceparent == sender

@@ -61,6 +61,24 @@ async def test_a_command_over_two_streams_commits_both_or_neither_in_a_race(data
     assert sum([len(await versions_in_log(database, account)) for account in accounts]) == 2 * len(work)
 
 
+async def test_a_command_that_loses_its_stream_is_decided_again_and_its_neighbour_is_not(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    contested, quiet = uuid4(), uuid4()
+    append = store.append
+
+    async def overtaken(*arguments):
+        monkeypatch.setattr(store, "append", append)
+        await GroupCommit(database.pool, database.codec).execute(increase(contested, 10))
+        return await append(*arguments)
+
+    monkeypatch.setattr(store, "append", overtaken)
+    outcomes = await database.commands.execute_all([increase(contested), increase(quiet)])
+    assert [outcome.versions for outcome in outcomes] == [{contested: 2}, {quiet: 1}]
+    assert (await database.counter(contested)).value == 11
+    assert (await database.counter(quiet)).value == 1
+
+
 async def test_a_refusal_touches_no_neighbour_of_its_group(database: Database):
     counter = uuid4()
     outcomes = await database.commands.execute_all([increase(counter, limit=3) for _ in range(5)])

@@ -32,7 +32,8 @@ async def reckon(stage: Stage) -> str:
     expect.equal("every service is ready", list(standing.ready), list(SERVICES))
     expect.equal("no message was left unprocessed", list(standing.dead_letters), [])
     events = sum(stage.subscriber.counts(stage.program).values())
-    return f"{events} public events, each counted once; {stage.subscriber.duplicates} came again"
+    foreign = f"; {stage.subscriber.unreadable} records were no events" if stage.subscriber.unreadable else ""
+    return f"{events} public events, each counted once; {stage.subscriber.duplicates} came again{foreign}"
 
 
 async def _coordinators_see_the_same(stage: Stage) -> None:

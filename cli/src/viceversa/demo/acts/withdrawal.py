@@ -10,6 +10,7 @@ from viceversa.demo.expectations import until
 from viceversa.demo.stage import Pair, Stage
 from viceversa.demo.subscriber import Heard
 
+_REACTION = ("process viceversa.enrollment.v1", "send viceversa.sessions.restricted.v1", "sessions")
 _SETTLED_AFTER_S = 1.0
 """Longer than the services keep finished spans to themselves."""
 
@@ -64,7 +65,7 @@ async def _sheets_open(stage: Stage, pair: Pair) -> int:
 
 async def _read_trace(stage: Stage, pair: Pair, since: traces.Places) -> None:
     """The trace id stands in the public event. Spans are written a moment after they end: the last ones are awaited."""
-    stage.trace = await until(lambda: _trace(stage, pair, since), lambda trace: trace.is_whole_over(SERVICES))
+    stage.trace = await until(lambda: _trace(stage, pair, since), _is_complete)
     grew = True
     while grew:
         await asyncio.sleep(_SETTLED_AFTER_S)
@@ -75,6 +76,15 @@ async def _read_trace(stage: Stage, pair: Pair, since: traces.Places) -> None:
         met=stage.trace.is_whole_over(SERVICES),
         seen=f"{len(stage.trace.spans)} spans in {', '.join(stage.trace.services)}; {len(stage.trace.orphans)} orphans",
     )
+    stage.expectations.note(
+        "what sessions tells of the cancelled meeting is in that trace, below the news that it reacts to",
+        met=_REACTION in stage.trace.edges,
+        seen=f"edges: {sorted(stage.trace.edges)}",
+    )
+
+
+def _is_complete(trace: traces.Trace) -> bool:
+    return trace.is_whole_over(SERVICES) and _REACTION in trace.edges
 
 
 async def _trace(stage: Stage, pair: Pair, since: traces.Places) -> traces.Trace:
