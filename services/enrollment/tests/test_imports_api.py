@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 
 from enrollment import importing
-from enrollment.domain.participant import PARTICIPANT, ProfileGiven
+from enrollment.domain.participant import PARTICIPANT, Profile, ProfileGiven
 from enrollment.keys import secret_key
 from enrollment.publish import PUBLICATIONS
-from events.contracts.enrollment import MatchingProfileSet, ParticipantEnrolled
+from events.contracts.enrollment import MatchingProfileSet, ParticipantEnrolled, WorkProfileSet
 from events.contracts.registry import Audience
 from events.runtime import store
 from events.runtime.deciding import fold
@@ -407,6 +407,9 @@ async def test_what_is_personal_is_in_no_table_and_no_event_in_clear(enrollment)
         "email": "canary@example.com",
         "identity": "canary identity",
         "identity_wish": "canary wish",
+        "unit": "canary unit",
+        "location": "canary town",
+        "offers": "canary craft:4",
     }
     await enrollment.import_rows(program, canary, {"external_id": "canary-id"})
     await enrollment.running.settle()
@@ -416,7 +419,8 @@ async def test_what_is_personal_is_in_no_table_and_no_event_in_clear(enrollment)
         for table in tables.all():
             rows = (await conn.execute(text(f'select t::text from "{table}" t'))).scalars().all()
             assert not [row for row in rows if "canary" in row.lower()], table
-    told = " ".join(event.model_dump_json() for event in await published(enrollment))
+    profile = {"unit", "location", "offers"}  # which matching needs
+    told = " ".join(event.model_dump_json(exclude=profile) for event in await published(enrollment))
     assert "canary" not in told.lower()
 
 
@@ -459,7 +463,29 @@ async def test_once_a_key_is_destroyed_the_person_is_gone_from_lists_and_from_wh
 
     assert list(listed) == [None]
     assert listed[None]["display_name"] is None
-    assert [(p.identity, p.identity_wish, p.sealed_identity) for p in profiles] == [(None, None, None)]
+    assert [(p.profile, p.identity, p.identity_wish, p.sealed_identity) for p in profiles] == [(None,) * 4]
+    assert not {type(event) for event in await published(enrollment)} & {MatchingProfileSet, WorkProfileSet}
+
+
+async def test_a_profile_that_was_stored_in_clear_reads_until_its_key_is_destroyed(enrollment):
+    program = await enrollment.program()
+    await enrollment.import_rows(program, {"external_id": "e-1", "unit": "Data", "identity": "woman in tech"})
+    (told,) = [event for event in await published(enrollment) if isinstance(event, MatchingProfileSet)]
+    profile = Profile(**told.model_dump(include=set(Profile.model_fields)))
+    async with enrollment.running.service.write_pool.begin() as conn:
+        await conn.execute(
+            text(
+                "update events set schema_version = 1, data = jsonb_set(data, '{profile}', cast(:profile as jsonb))"
+                " where type = 'ProfileGiven'"
+            ),
+            {"profile": profile.model_dump_json()},
+        )
+    assert (await enrollment.listed(program))["e-1"]["display_name"]
+    assert [event for event in await published(enrollment) if isinstance(event, MatchingProfileSet)] == [told]
+
+    async with enrollment.running.service.write_pool.begin() as conn:
+        await conn.execute(text("delete from subject_keys"))
+    assert not {type(event) for event in await published(enrollment)} & {MatchingProfileSet, WorkProfileSet}
 
 
 async def test_public_events_of_an_import_name_participants_and_no_subjects(enrollment):

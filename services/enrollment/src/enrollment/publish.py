@@ -50,9 +50,11 @@ def participant_linked(recorded: Recorded[ParticipantEnrolled]) -> published.Par
     )
 
 
-def matching_profile_set(recorded: Recorded[ProfileGiven]) -> published.MatchingProfileSet:
-    """To matching. The identity is sealed already; once the subject's key is destroyed, there is none."""
+def matching_profile_set(recorded: Recorded[ProfileGiven]) -> published.MatchingProfileSet | None:
+    """To matching; nothing once the subject's key is destroyed. The identity is sealed for matching already."""
     event = recorded.event
+    if event.profile is None:
+        return None
     return published.MatchingProfileSet(
         participant=recorded.stream_id,
         program=event.program,
@@ -64,9 +66,11 @@ def matching_profile_set(recorded: Recorded[ProfileGiven]) -> published.Matching
     )
 
 
-def work_profile_set(recorded: Recorded[ProfileGiven]) -> published.WorkProfileSet:
-    """To sessions and feedback: when and in which language somebody works, and in which unit."""
+def work_profile_set(recorded: Recorded[ProfileGiven]) -> published.WorkProfileSet | None:
+    """To sessions and feedback: when and in which language somebody works, and in which unit; nothing once erased."""
     profile = recorded.event.profile
+    if profile is None:
+        return None
     return published.WorkProfileSet(
         participant=recorded.stream_id,
         program=recorded.event.program,

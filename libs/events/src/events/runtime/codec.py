@@ -51,7 +51,8 @@ class Codec:
         for i, row in enumerate(rows):
             data = row.data
             if i in parsed:
-                data = to_json(_opened(parsed[i], personal[i], keys, row.event_id))
+                clear = self._types.clear(row.type, row.schema_version)
+                data = to_json(_opened(parsed[i], personal[i], clear, keys, row.event_id))
             read.append(self._types.read(row.type, row.schema_version, data))
         return read
 
@@ -103,13 +104,20 @@ def row_of(stream_id: UUID, version: int, event: Event, data: str, metadata: str
 
 
 def _opened(
-    data: dict[str, Any], personal: Mapping[str, str], keys: Mapping[UUID, bytes], event_id: UUID
+    data: dict[str, Any],
+    personal: Mapping[str, str],
+    clear: Mapping[str, str],
+    keys: Mapping[UUID, bytes],
+    event_id: UUID,
 ) -> dict[str, Any]:
     for field, owner in personal.items():
         if data.get(field) is None:
             continue
         key = keys.get(UUID(data[owner]))
-        data[field] = None if key is None else from_json(unseal(key, data[field], event_id, field))
+        if key is None:
+            data[field] = None
+        elif field not in clear:
+            data[field] = from_json(unseal(key, data[field], event_id, field))
     return data
 
 

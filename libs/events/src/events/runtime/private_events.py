@@ -34,7 +34,9 @@ class Former:
     It sees them opened, and None where the key was destroyed: what it makes of them must be None then too.
     """
     personal: Mapping[str, str] = field(default_factory=dict)
-    """Personal fields of this version → the fields that named their owners. What is sealed is bound to these names."""
+    """Sealed fields of this version → the fields that named their owners. What is sealed is bound to these names."""
+    clear: Mapping[str, str] = field(default_factory=dict)
+    """Fields that it holds in clear and that are personal by now → their owners: they too read as None in the end."""
 
 
 class Event(BaseModel):
@@ -108,11 +110,17 @@ class EventTypes:
             raise UnknownEventType(name) from None
 
     def personal(self, name: str, schema_version: int) -> Mapping[str, str]:
-        """Fields that are sealed in this version → their owners. Raises UnknownEventType."""
+        """Fields that nobody reads once their owner's key is destroyed → owners. Raises UnknownEventType."""
         event_type = self._by_name.get(name)
         if event_type is not None and schema_version == event_type.schema_version:
             return event_type.personal
-        return _former(self[name], schema_version).personal
+        former = _former(self[name], schema_version)
+        return {**former.personal, **former.clear}
+
+    def clear(self, name: str, schema_version: int) -> Mapping[str, str]:
+        """Those of them that this version holds in clear. Raises UnknownEventType."""
+        event_type = self[name]
+        return {} if schema_version == event_type.schema_version else _former(event_type, schema_version).clear
 
     def read(self, name: str, schema_version: int, data: str | bytes) -> Event:
         """Build the event from stored JSON. Raises UnknownEventType for what a newer version wrote."""

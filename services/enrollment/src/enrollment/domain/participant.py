@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from events.contracts.kinds import Role
-from events.runtime.private_events import Event, Personal
+from events.runtime.private_events import Event, Former, Personal
 from events.runtime.refusals import NotFound, Refusal
 from events.runtime.streams import Category
 
@@ -70,14 +70,22 @@ class ParticipantEnrolled(Event):
 
 
 class ProfileGiven(Event):
-    """The whole profile, as it is from here on."""
+    """The whole profile, as it is from here on. Version 1 held it in clear."""
 
     type: ClassVar[str] = "ProfileGiven"
+    schema_version: ClassVar[int] = 2
+    former: ClassVar[tuple[Former, ...]] = (
+        Former(
+            dict,
+            personal=dict.fromkeys(("identity", "identity_wish", "sealed_identity"), "subject"),
+            clear={"profile": "subject"},
+        ),
+    )
     program: UUID
     subject: UUID
     role: Role
     region: str
-    profile: Profile
+    profile: Annotated[Profile | None, Personal("subject")] = None
     identity: Annotated[str | None, Personal("subject")] = None
     identity_wish: Annotated[str | None, Personal("subject")] = None
     sealed_identity: Annotated[str | None, Personal("subject")] = None
