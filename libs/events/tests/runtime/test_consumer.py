@@ -126,6 +126,73 @@ async def test_a_redelivery_of_a_message_that_waits_does_not_wait_twice(database
     assert (await database.counter(counter)).value == 2
 
 
+async def test_a_message_that_misses_two_causes_waits_for_one_after_the_other(database: Database):
+    topic, first, second, heard = Topic(), uuid4(), uuid4(), uuid4()
+
+    def when_both_begun(received) -> Command:
+        stream, *causes = (COUNTER.stream(counter) for counter in (heard, first, second))
+        return Command(
+            (stream, *causes), lambda _: [(stream, Increased(by=received.event.number))], NOW, requires=tuple(causes)
+        )
+
+    consumer, key = reactor(database, SessionLogged=when_both_begun), uuid4()
+    await deliver(consumer, [topic.record(replace_number(logged(heard), number), key=key) for number in (1, 10)])
+    for cause in (first, second):
+        await database.commands.execute(increase(cause))
+        for _ in range(2):
+            await deliver(consumer, [topic.record(signed(uuid4()))])  # others can be applied meanwhile
+            await consumer.release()
+    assert (await database.counter(heard)).value == 11
+
+
+class Zombie(Reactor):
+    """Freezes when it has looked what is known, and goes on when its partitions are another's."""
+
+    def __init__(self, database: Database, meanwhile) -> None:
+        super().__init__(database.codec, {SessionLogged: when_begun}, lambda: None)
+        self._meanwhile = [meanwhile]
+
+    async def apply(self, conn, messages, traceparents):
+        if self._meanwhile:
+            await self._meanwhile.pop()()
+        return await super().apply(conn, messages, traceparents)
+
+
+async def test_what_a_successor_let_wait_a_zombie_does_not_apply_too(database: Database):
+    topic, counter = Topic(), uuid4()
+    successor = reactor(database, SessionLogged=when_begun)
+    records = [topic.record(logged(counter), key=counter) for _ in range(2)]
+
+    async def meanwhile() -> None:
+        await deliver(successor, records)
+        await database.commands.execute(increase(counter))
+
+    zombie = Consumer("reactor", "test.reactor", database.pool, Zombie(database, meanwhile))
+    await deliver(zombie, records[:1])
+    assert (await database.counter(counter)).value == 1
+    await successor.release()
+    await deliver(successor, [topic.record(logged(counter), key=counter)])
+    assert (await database.counter(counter)).value == 4
+
+
+async def test_what_was_applied_and_waits_all_the_same_is_let_go_of_and_holds_nothing_back(database: Database):
+    """Two transactions that cannot see each other may both settle a message."""
+    topic, counter = Topic(), uuid4()
+    consumer = reactor(database, SessionLogged=when_begun)
+    await deliver(consumer, [topic.record(logged(counter), key=counter) for _ in range(3)])
+    async with database.pool.begin() as conn:
+        await conn.execute(
+            text(
+                "insert into inbox (consumer, event_id, headers, payload)"
+                " select consumer, event_id, headers, payload from waiting order by position limit 1"
+            )
+        )
+    await database.commands.execute(increase(counter))
+    for _ in range(2):
+        await consumer.release()
+    assert (await database.counter(counter)).value == 3
+
+
 async def test_a_partition_that_moves_to_another_member_is_no_longer_this_ones_to_report(database: Database):
     def failing(received) -> Command:
         raise ConnectionError

@@ -120,7 +120,6 @@ class Applier:
 
     async def _settle(self, conn: AsyncConnection, source: Source, effect: Effect, parked: Sequence[Parked]) -> None:
         """Write down what became of the messages, after their effects."""
-        await self.inbox.take_in(conn, effect.applied)
         match source:
             case Source.TOPIC:
                 await self.inbox.park(conn, [*effect.parked, *parked])
@@ -133,6 +132,7 @@ class Applier:
                 if effect.parked:
                     raise StillDead("The event that caused it has not arrived")
                 await self.dead.applied(conn, [message.id for message in effect.applied])
+        await self.inbox.take_in(conn, effect.applied)
 
     def _committed(self, source: Source, effect: Effect, behind: int, seconds: float) -> None:
         if effect.applied:

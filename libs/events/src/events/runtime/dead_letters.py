@@ -21,7 +21,6 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     delete,
-    exists,
     func,
     select,
     update,
@@ -30,6 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.runtime.database import any_of, unnest
+from events.runtime.inbox import nowhere_else
 from events.runtime.messages import Message, as_uuid
 from events.runtime.refusals import Refusal
 from events.runtime.schema import dead_letters, inbox, waiting
@@ -65,8 +65,8 @@ _BURY = (
             _BURIED.c.value,
             _BURIED.c.reason,
         ).where(
-            # Another member may have applied it meanwhile: this one was a zombie.
-            ~exists().where(inbox.c.consumer == bindparam("consumer"), inbox.c.event_id == _BURIED.c.event_id)
+            # Another member may have applied it meanwhile, or let it wait: this one was a zombie.
+            *nowhere_else(_BURIED, inbox, waiting)
         ),
     )
     .on_conflict_do_nothing()

@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 from events.contracts.envelope import MalformedMessage
 from events.runtime.database import is_transient
 from events.runtime.effects import Poison
+from events.runtime.inbox import OvertakenByAMember
 from events.runtime.private_events import UnknownEventType
 from events.runtime.refusals import Refusal
 
@@ -13,8 +14,10 @@ _OF_THE_MESSAGE = ("22", "23")
 
 
 def raced_at_the_inbox(error: Exception) -> bool:
-    """Another member of the group applied some of these messages meanwhile: a zombie, or a rebalance."""
-    return isinstance(error, IntegrityError) and "inbox_pkey" in str(error.orig)
+    """Another member of the group settled some of these messages meanwhile: a zombie, or a rebalance."""
+    if isinstance(error, IntegrityError):
+        return any(key in str(error.orig) for key in ("inbox_pkey", "waiting_pkey"))
+    return isinstance(error, OvertakenByAMember)
 
 
 def may_pass(error: BaseException | None) -> bool:

@@ -7,13 +7,32 @@ services' events can be rebuilt from them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, Text, Uuid, bindparam, cast, delete, exists, func, null, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    FromClause,
+    Interval,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events.runtime.database import any_of, unnest
+from events.runtime.database import any_of, unnest, unnest_in_order
 from events.runtime.messages import Message, restore
 from events.runtime.schema import dead_letters, events, inbox, waiting
 
@@ -34,7 +53,20 @@ _KNOWN = union_all(
 )
 _ANYTHING_WAITS = select(exists().where(_OF_CONSUMER))
 
-_TAKEN = unnest("taken", event_id=Uuid(), headers=Text(), payload=Text())
+
+class OvertakenByAMember(Exception):
+    """Another member of the group settled some of these messages after this one had looked: it is a zombie, or was."""
+
+
+def nowhere_else(messages: FromClause, *tables: Table) -> list[ColumnElement[bool]]:
+    """Conditions by which a message is in one table of a consumer, whoever writes meanwhile."""
+    return [
+        ~exists().where(table.c.consumer == bindparam("consumer"), table.c.event_id == messages.c.event_id)
+        for table in tables
+    ]
+
+
+_TAKEN = unnest_in_order("taken", event_id=Uuid(), headers=Text(), payload=Text())
 _TAKE_IN = insert(inbox).from_select(
     ["consumer", "event_id", "headers", "payload"],
     select(
@@ -42,10 +74,12 @@ _TAKE_IN = insert(inbox).from_select(
         _TAKEN.c.event_id,
         cast(_TAKEN.c.headers, JSONB),
         cast(_TAKEN.c.payload, JSONB),
-    ),
+    )
+    .where(*nowhere_else(_TAKEN, waiting, dead_letters))
+    .order_by(_TAKEN.c.place),
 )
 
-_PARKED = unnest("parked", event_id=Uuid(), key=Uuid(), cause=Uuid(), headers=Text(), payload=Text())
+_PARKED = unnest_in_order("parked", event_id=Uuid(), key=Uuid(), cause=Uuid(), headers=Text(), payload=Text())
 _PARK = insert(waiting).from_select(
     ["consumer", "event_id", "key", "cause", "headers", "payload"],
     select(
@@ -55,17 +89,25 @@ _PARK = insert(waiting).from_select(
         _PARKED.c.cause,
         cast(_PARKED.c.headers, JSONB),
         cast(_PARKED.c.payload, JSONB),
-    ),
+    )
+    .where(*nowhere_else(_PARKED, inbox, dead_letters))
+    .order_by(_PARKED.c.place),
 )
 _UNPARK = delete(waiting).where(
     waiting.c.consumer == bindparam("consumer"), waiting.c.event_id == any_of("event_ids", Uuid())
 )
 
-_AGAIN = unnest("again", event_id=Uuid(), cause=Uuid())
+_FORGET_APPLIED = delete(waiting).where(
+    waiting.c.consumer == bindparam("consumer"),
+    exists().where(inbox.c.consumer == waiting.c.consumer, inbox.c.event_id == waiting.c.event_id),
+)
+
+# An update takes parameters named like its columns for new values.
+_AGAIN = unnest("again", released=Uuid(), misses=Uuid())
 _WAIT_AGAIN = (
     update(waiting)
-    .where(waiting.c.consumer == bindparam("waits_for"), waiting.c.event_id == _AGAIN.c.event_id)
-    .values(cause=_AGAIN.c.cause)
+    .where(waiting.c.consumer == bindparam("waits_for"), waiting.c.event_id == _AGAIN.c.released)
+    .values(cause=_AGAIN.c.misses)
 )
 
 _FIRST = (
@@ -143,9 +185,9 @@ class Inbox:
         return bool(await conn.scalar(_ANYTHING_WAITS, {"consumer": self.consumer}))
 
     async def take_in(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
-        """Record the messages, after their effects. A plain insert: after a zombie's race it fails, and undoes all."""
+        """Record the messages, after their effects. After a zombie's race it fails, and undoes all."""
         if messages:
-            await conn.execute(
+            taken = await conn.execute(
                 _TAKE_IN,
                 {
                     "consumer": self.consumer,
@@ -154,11 +196,12 @@ class Inbox:
                     "payload": [message.payload for message in messages],
                 },
             )
+            _all_of(messages, taken)
 
     async def park(self, conn: AsyncConnection, parked: Sequence[Parked]) -> None:
         """Let messages wait, in this order within their keys."""
         if parked:
-            await conn.execute(
+            waits = await conn.execute(
                 _PARK,
                 {
                     "consumer": self.consumer,
@@ -169,6 +212,7 @@ class Inbox:
                     "payload": [entry.message.payload for entry in parked],
                 },
             )
+            _all_of(parked, waits)
 
     async def released(self, conn: AsyncConnection) -> list[Message]:
         """Messages of the keys whose first message need wait no longer, in order."""
@@ -183,7 +227,12 @@ class Inbox:
     async def unpark(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
         """Forget that these wait."""
         if messages:
-            await conn.execute(_UNPARK, {"consumer": self.consumer, "event_ids": [message.id for message in messages]})
+            ids = [message.id for message in messages]
+            _all_of(messages, await conn.execute(_UNPARK, {"consumer": self.consumer, "event_ids": ids}))
+
+    async def forget_applied(self, conn: AsyncConnection) -> None:
+        """What another member applied while this one let it wait, waits no longer."""
+        await conn.execute(_FORGET_APPLIED, {"consumer": self.consumer})
 
     async def wait_again(self, conn: AsyncConnection, parked: Sequence[Parked]) -> None:
         """Released messages that turn out to miss another cause stay in their place and wait for that one."""
@@ -192,7 +241,12 @@ class Inbox:
                 _WAIT_AGAIN,
                 {
                     "waits_for": self.consumer,
-                    "event_id": [entry.message.id for entry in parked],
-                    "cause": [entry.cause for entry in parked],
+                    "released": [entry.message.id for entry in parked],
+                    "misses": [entry.cause for entry in parked],
                 },
             )
+
+
+def _all_of(messages: Sequence[object], written: CursorResult[Any]) -> None:
+    if written.rowcount < len(messages):
+        raise OvertakenByAMember

@@ -5,13 +5,12 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
 from events.runtime.applying import Applier, Source
 from events.runtime.database import is_transient
 from events.runtime.dead_letters import Burial
 from events.runtime.effects import RaceLost
-from events.runtime.failures import may_pass
+from events.runtime.failures import may_pass, raced_at_the_inbox
 from events.runtime.failures import reason as reason_of
 from events.runtime.messages import Message
 from events.runtime.telemetry import dead_lettered, waiting_for_cause
@@ -58,13 +57,20 @@ class Waiting:
             try:
                 if not (await self._applier.once(messages, source=Source.WAITING)).applied:
                     return
-            except (RaceLost, IntegrityError):
-                return  # another member was quicker, or the next round will be
+            except RaceLost:
+                return  # another writer was quicker; the next round will be
             except Exception as error:
                 if is_transient(error):
                     raise
-                await self._release_apart(messages)
+                if raced_at_the_inbox(error):
+                    await self._forget_applied()
+                else:
+                    await self._release_apart(messages)
                 return
+
+    async def _forget_applied(self) -> None:
+        async with self._applier.pool.begin() as conn:
+            await self._applier.inbox.forget_applied(conn)
 
     async def _release_apart(self, messages: Sequence[Message]) -> None:
         """One key at a time, so that what cannot be applied holds only its own key back."""
@@ -78,7 +84,8 @@ class Waiting:
                 if is_transient(error):
                     raise
                 failed.add(message.key)
-                await self._bury_waiting(message, error)
+                if not isinstance(error, RaceLost) and not raced_at_the_inbox(error):
+                    await self._bury_waiting(message, error)
             else:
                 if not effect.applied:
                     failed.add(message.key)
@@ -106,8 +113,8 @@ class Waiting:
 
     async def _to_the_grave(self, waited: Sequence[Message], reason: str) -> None:
         async with self._applier.pool.begin() as conn:
-            await self._applier.dead.bury(conn, [Burial.of_message(message, reason) for message in waited])
             await self._applier.inbox.unpark(conn, waited)
+            await self._applier.dead.bury(conn, [Burial.of_message(message, reason) for message in waited])
         dead_lettered.add(len(waited), {"consumer": self._applier.name})
         waiting_for_cause.add(-len(waited), {"consumer": self._applier.name})
         for message in waited:
