@@ -53,6 +53,16 @@ golden: $(READY) ## Keep one JSON of each new version of a private event; those 
 	@$(foreach service,$(notdir $(filter services/%,$(PACKAGES))),$(RUN)/python -m events.testing.golden $(service) \
 		services/$(service)/tests/golden &&) true
 
+.PHONY: chaos
+chaos: export PYTHONPATH := tests:deploy/kafka
+chaos: $(READY) ## Faults under load, then a checker; ARGS="--seed 7 --minutes 5 --faults a,b"
+	$(RUN)/python -m chaos $(ARGS)
+
+.PHONY: chaos-selftest
+chaos-selftest: export PYTHONPATH := tests:deploy/kafka
+chaos-selftest: $(READY) ## Bugs planted in a copy of the runtime must be caught by the checker
+	$(RUN)/python -m chaos.selftest $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure ours beside its peers; writes benchmarks/results/latest.json
 	$(RUN)/python -m benchmarks $(ARGS)

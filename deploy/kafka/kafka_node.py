@@ -60,37 +60,79 @@ def fetch_jars() -> Path:
     return JARS
 
 
-@contextmanager
-def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[str]:
-    """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
-    java = ["java", *_JVM, _LOGGING, "-cp", f"{fetch_jars()}/*"]
-    folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
-    free = Ports()
-    port = port or free.choose(None)
-    properties = folder / "server.properties"
-    properties.write_text(_properties(folder, port, free.choose(None), partitions))
-    try:
+class Node:
+    """One broker. Its log stays in its folder, however often it is killed and started again on the same port."""
+
+    def __init__(self, folder: Path, *, port: int, advertised: int | None = None, partitions: int = 4) -> None:
+        self.port = port
+        self._java = ["java", *_JVM, _LOGGING, "-cp", f"{fetch_jars()}/*"]
+        self._log = folder / "log"
+        self._properties = folder / "server.properties"
+        self._process: subprocess.Popen[bytes] | None = None
+        free = Ports()
+        free.choose(port)
+        settings = _properties(folder, port, free.choose(None), partitions, advertised or port)
+        self._properties.write_text(settings)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def format(self) -> None:
+        """Make an empty log. Raises KafkaUnavailable."""
         formatted = subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)],
+            [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(self._properties)],
             capture_output=True,
             text=True,
             check=False,
         )
         if formatted.returncode != 0:
             raise KafkaUnavailable(f"Kafka could not format its storage: {formatted.stderr[-500:]}")
-        log = folder / "log"
-        with log.open("wb") as output:
-            node = subprocess.Popen(
-                [*java, "kafka.Kafka", str(properties)],
+
+    def start(self, within: float = 60.0) -> None:
+        """Start it and wait until it listens. Raises KafkaUnavailable."""
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _await_listening(self._process, self.port, self._log, within)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
         try:
-            _await_listening(node, port, log, within)
-            yield f"localhost:{port}"
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[str]:
+    """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
+    folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
+    try:
+        node = Node(folder, port=port or Ports().choose(None), partitions=partitions)
+        node.format()
+        try:
+            node.start(within)
+            yield f"localhost:{node.port}"
         finally:
-            _stop(node)
+            node.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,13 +155,13 @@ def server_settings(*, partitions: int) -> dict[str, str]:
     }
 
 
-def _properties(folder: Path, port: int, controller_port: int, partitions: int) -> str:
+def _properties(folder: Path, port: int, controller_port: int, partitions: int, advertised: int) -> str:
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@localhost:{controller_port}",
         "listeners": f"PLAINTEXT://localhost:{port},CONTROLLER://localhost:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://localhost:{port}",
+        "advertised.listeners": f"PLAINTEXT://localhost:{advertised}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "log.dirs": str(folder / "data"),
@@ -139,15 +181,6 @@ def _await_listening(node: "subprocess.Popen[bytes]", port: int, log: Path, with
                 return
         time.sleep(0.05)
     raise KafkaUnavailable(f"Kafka did not start within {within:g} s: {log.read_text()[-500:]}")
-
-
-def _stop(node: "subprocess.Popen[bytes]") -> None:
-    node.terminate()
-    try:
-        node.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        node.kill()
-        node.wait()
 
 
 def main() -> int:

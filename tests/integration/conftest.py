@@ -70,9 +70,15 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ServiceDe
 
 
 @pytest.fixture(scope="session")
-def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+def kind(pytestconfig: pytest.Config) -> Kind:
+    """Which servers this run has chosen."""
+    return pytestconfig.stash[_CHOICE].kind
+
+
+@pytest.fixture(scope="session")
+def servers(kind: Kind) -> Iterator[Servers]:
     """Kafka, PostgreSQL and Redis of this worker alone: topics have fixed names, so brokers keep tests apart."""
-    with running(pytestconfig.stash[_CHOICE].kind) as started:
+    with running(kind) as started:
         yield started
 
 

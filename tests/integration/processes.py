@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 import asyncpg
@@ -140,14 +141,18 @@ class Platform:
 
     def mend(self) -> None:
         """Start each service that does not run as it should, and end every further process."""
-        while self._others:
-            self._others.pop().kill()
+        self.end_others()
         down = [service for service in self.services.values() if service.changed or not service.runs]
         for service in down:
             service.kill()
             service.start()
         for service in down:
             service.ready()
+
+    def end_others(self) -> None:
+        """End every further process."""
+        while self._others:
+            self._others.pop().kill()
 
     def describe(self) -> Path:
         """`platform.json`, as `viceversa demo --platform` reads it."""
@@ -168,8 +173,18 @@ class Platform:
 
 
 @contextmanager
-def running_platform(servers: Servers, folder: Path) -> Iterator[Platform]:
-    """Provide databases and topics, start everything, wait until it is ready; stop it in the end."""
+def running_platform(
+    servers: Servers,
+    folder: Path,
+    *,
+    routed: Callable[[str, str], str] = lambda _, url: url,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Platform]:
+    """Provide databases and topics, start everything, wait until it is ready; stop it in the end.
+
+    `routed` answers the URL by which a service (its name) reaches its database, given the database's own; `environment`
+    is the services' beside their own.
+    """
     ports, keys_folder = Ports(), folder / "keys"
     for part in (keys_folder, folder / "spans"):
         part.mkdir(parents=True)
@@ -201,13 +216,14 @@ def running_platform(servers: Servers, folder: Path) -> Iterator[Platform]:
                 name,
                 urls=urls,
                 identity_provider=identity_provider,
-                database=database_urls[name],
+                database=routed(name, database_urls[name]),
                 kafka=servers.kafka,
                 redis=servers.redis,
                 log_epoch=log_epoch,
                 spans=folder / "spans" / f"{name}.jsonl",
                 keys=keys,
-            ),
+            )
+            | environment,
             urls[name],
             folder / f"{name}.log",
         )
@@ -220,7 +236,9 @@ def running_platform(servers: Servers, folder: Path) -> Iterator[Platform]:
             program.start()
         for program in programs:
             program.ready()
-        yield Platform(servers, folder, database_urls, services, identity_provider, log_epoch, ports)
+        platform = Platform(servers, folder, database_urls, services, identity_provider, log_epoch, ports)
+        stack.callback(platform.end_others)
+        yield platform
 
 
 async def _provide_databases(superuser: str) -> dict[str, str]:

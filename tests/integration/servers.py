@@ -116,7 +116,7 @@ def _start_containers(stack: ExitStack) -> tuple[str, str, str]:
 
     port = Ports().choose(None)
     kafka = DockerContainer(KAFKA).with_bind_ports(9092, port)
-    for name, value in _kafka_settings(f"localhost:{port}").items():
+    for name, value in kafka_settings(f"localhost:{port}").items():
         kafka.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
     kafka.with_env("KAFKA_HEAP_OPTS", "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
     postgres = (
@@ -130,12 +130,13 @@ def _start_containers(stack: ExitStack) -> tuple[str, str, str]:
         stack.enter_context(container)
     host = postgres.get_container_host_ip()
     postgres_url = f"postgresql://postgres:test@{host}:{postgres.get_exposed_port(5432)}/postgres"
-    until_it_answers("PostgreSQL", lambda: _connect(postgres_url))
-    until_it_answers("Kafka", lambda: _list_topics(f"localhost:{port}"))
+    until_it_answers("PostgreSQL", lambda: connect(postgres_url))
+    until_it_answers("Kafka", lambda: list_topics(f"localhost:{port}"))
     return f"localhost:{port}", postgres_url, f"redis://{host}:{redis.get_exposed_port(6379)}"
 
 
-def _kafka_settings(advertised: str) -> dict[str, str]:
+def kafka_settings(advertised: str) -> dict[str, str]:
+    """Settings of a node in a container that clients reach at this address."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -195,14 +196,17 @@ def _said(address: str | None) -> str:
     return address
 
 
-def _connect(url: str) -> None:
-    async def connect() -> None:
+def connect(url: str) -> None:
+    """Fails while PostgreSQL does not take connections."""
+
+    async def once() -> None:
         connection = await asyncpg.connect(url, timeout=2)
         await connection.close()
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(connect())
+        runner.run(once())
 
 
-def _list_topics(address: str) -> None:
+def list_topics(address: str) -> None:
+    """Fails while Kafka does not answer."""
     AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=2)

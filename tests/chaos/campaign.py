@@ -1,0 +1,235 @@
+"""A campaign: servers, services and load; faults by the schedule; heal, rest, and let the checker look.
+
+Fault after fault is injected when its time has come, whatever the one before is doing.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from chaos import journal as journals
+from chaos.checker import evidence as seen
+from chaos.checker import recovery
+from chaos.checker.evidence import Evidence
+from chaos.checker.finding import Finding
+from chaos.checker.judge import judge
+from chaos.checker.losses import waits_for_nothing
+from chaos.checker.routes import TOPICS, groups
+from chaos.clients import traced
+from chaos.faults.fault import Fault
+from chaos.ground import Ground
+from chaos.load import Load, pass_an_hour, prepare
+from chaos.schedule import Injection, digest, draw
+from chaos.servers import standing
+from integration.processes import Platform, running_platform
+from integration.servers import Kind
+
+PATHS = os.pathsep.join(str(Path(__file__).resolve().parents[2] / part) for part in ("tests", "deploy/kafka"))
+_LOOK_EVERY = 0.3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a campaign is."""
+
+    seed: int
+    seconds: float
+    number: int
+    faults: Sequence[Fault]
+    servers: Kind
+    folder: Path
+    pause: tuple[float, float] = (0.05, 0.3)
+    """Shortest and longest pause of a client between two things it does, in seconds."""
+    within_seconds: float = 30.0
+    """In which lag must be zero after the last fault."""
+    longest_rest: float = 180.0
+    """Seconds after which the checker looks although not all is at rest."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the services' processes, beside their own."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to happen."""
+
+    schedule: Sequence[Injection]
+    impossible: Mapping[str, str]
+    """Faults that these servers cannot suffer, and why."""
+
+    @property
+    def digest(self) -> str:
+        """The same for the same schedule."""
+        return digest(self.schedule)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    options: Options
+    plan: Plan
+    evidence: Evidence
+    findings: Sequence[Finding]
+    points: tuple[int, int]
+    """Fail points reached, and set."""
+
+    @property
+    def violations(self) -> int:
+        """Of all invariants."""
+        return sum(len(finding.violations) for finding in self.findings)
+
+
+def run(options: Options, say: Callable[[str], None]) -> Result:
+    """Run one. Blocks; must not be called from a running loop."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    os.environ["PYTHONPATH"] = PATHS
+    with ExitStack() as stack:
+        stand = stack.enter_context(standing(options.servers))
+        platform = stack.enter_context(
+            running_platform(
+                stand.addresses, options.folder / "platform", routed=stand.routed, environment=options.environment
+            )
+        )
+        journal = stack.enter_context(journals.writing(options.folder / "journal.jsonl"))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        return runner.run(_run(options, Ground(stand, platform, journal), say))
+
+
+async def _run(options: Options, ground: Ground, say: Callable[[str], None]) -> Result:
+    impossible = {fault.name: why for fault in options.faults if (why := fault.why_not(ground.stand)) is not None}
+    for name, why in impossible.items():
+        say(f"NOT POSSIBLE HERE: {name}: {why}")
+    possible = [fault for fault in options.faults if fault.name not in impossible]
+    plan = Plan(draw(options.seed, options.seconds, options.number, possible), impossible)
+    say(f"seed {options.seed}, {len(plan.schedule)} faults in {options.seconds:g} s, schedule {plan.digest}")
+    async with traced(ground.journal) as http:
+        load = await prepare(ground, http, options.seed, options.pause)
+        ended = asyncio.Event()
+        loading = asyncio.create_task(load.run(ended))
+        try:
+            await _happen(ground, {fault.name: fault for fault in possible}, plan, loading, say)
+        finally:
+            ended.set()
+        await asyncio.wait_for(loading, 120)
+        return await _settle(options, plan, ground, load, say)
+
+
+async def _happen(
+    ground: Ground,
+    faults: Mapping[str, Fault],
+    plan: Plan,
+    loading: "asyncio.Task[None]",
+    say: Callable[[str], None],
+) -> None:
+    """Faults, each at its time. A load that dies ends the campaign."""
+    began = time.monotonic()
+
+    async def suffer(injection: Injection) -> None:
+        await asyncio.sleep(injection.at)
+        fault = faults[injection.fault]
+        say(f"{time.monotonic() - began:6.1f} s  {injection.fault} {_told(injection)}")
+        try:
+            await fault.inject(ground, injection.parameters)
+            await asyncio.sleep(injection.lasts)
+        finally:
+            await fault.heal(ground, injection.parameters)
+
+    async def all_of_them() -> None:
+        async with asyncio.TaskGroup() as suffering:
+            for injection in plan.schedule:
+                suffering.create_task(suffer(injection))
+
+    happening = asyncio.create_task(all_of_them())
+    done, _ = await asyncio.wait({happening, loading}, return_when=asyncio.FIRST_COMPLETED)
+    if loading in done:
+        happening.cancel()
+        await asyncio.wait({happening})
+        loading.result()
+    await happening
+
+
+def _told(injection: Injection) -> str:
+    return ", ".join(f"{value}" for name, value in injection.parameters.items() if name not in {"seed", "id", "key"})
+
+
+async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say: Callable[[str], None]) -> Result:
+    began = time.monotonic()
+    for service in ground.platform.services.values():
+        if not service.runs:
+            say(f"{service.name} had ended by itself and is started again")
+            service.start()
+    unrest = await _come_to_rest(ground, options.longest_rest)
+    rested = time.monotonic() - began
+    say(
+        f"at rest {rested:.1f} s after the last fault"
+        if not unrest
+        else f"NOT at rest after {rested:.0f} s: {unrest[0]}"
+    )
+    # What time makes due is not a fault's doing: it is done after the clock was stopped.
+    await asyncio.to_thread(lambda: [service.ready() for service in ground.platform.services.values()])
+    await pass_an_hour(load)
+    await _come_to_rest(ground, options.longest_rest)
+    found = await _look(options, ground, rested)
+    return Result(options, plan, found, judge(found), (ground.reached, ground.armed))
+
+
+async def _come_to_rest(ground: Ground, within: float) -> list[str]:
+    """Wait until nobody is behind; answers what still is when the time is over."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            unrest = await _unrest(ground)
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            seen.Unreachable,
+        ) as error:
+            unrest = [f"{type(error).__name__}: {error}"]
+        if not unrest or time.monotonic() > deadline:
+            return unrest
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _unrest(ground: Ground) -> list[str]:
+    stores = await seen.read_stores(ground.platform.databases, light=True)
+    behind = await asyncio.to_thread(seen.lag, ground.stand.addresses.kafka, groups())
+    looked = Evidence(journals.Record(), stores, relay_cursor=ground.platform.relay_cursor, behind=behind)
+    waiting = [
+        f"{service}: {violation}"
+        for service, store in stores.items()
+        for violation in waits_for_nothing(service, store)
+    ]
+    return [*recovery.check(looked).violations, *waiting]
+
+
+async def _look(options: Options, ground: Ground, rested: float) -> Evidence:
+    stores = await seen.read_stores(ground.platform.databases)
+    kafka = ground.stand.addresses.kafka
+    return Evidence(
+        record=journals.read((options.folder / "journal.jsonl").read_text().splitlines(keepends=True)),
+        stores=stores,
+        topic=await asyncio.to_thread(seen.read_topics, kafka, TOPICS),
+        relay_cursor=ground.platform.relay_cursor,
+        behind=await asyncio.to_thread(seen.lag, kafka, groups()),
+        stood_still=await _stood_still(ground.platform),
+        recovery_seconds=rested,
+        within_seconds=options.within_seconds,
+    )
+
+
+async def _stood_still(platform: Platform) -> list[str]:
+    """Partitions that services say stand still."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        answers = [(await http.get(f"{url}/readyz")).json() for url in platform.urls.values()]
+    return [
+        f"{one['consumer']} {one['topic']}/{one['partition']}" for said in answers for one in said["stopped_partitions"]
+    ]

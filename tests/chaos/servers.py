@@ -1,0 +1,274 @@
+"""Kafka, PostgreSQL and Redis that can be killed, frozen and started again on the same ports and data.
+
+From jars and wheels they are processes of this machine, with containers they are killed by the engine. PostgreSQL keeps
+every commit (`fsync`, `synchronous_commit`); Redis keeps nothing.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import kafka_node
+from chaos.proxy import Proxy
+from integration.servers import (
+    KAFKA,
+    PARTITIONS,
+    POSTGRES,
+    REDIS,
+    Kind,
+    Servers,
+    connect,
+    kafka_settings,
+    list_topics,
+    local_broker,
+)
+from integration.servers import until_it_answers as until
+from viceversa.platform.account import account_for_postgres
+from viceversa.platform.ports import Ports
+from viceversa.platform.postgres import Cluster
+from viceversa.platform.services import SERVICES
+
+_PASSWORD = "chaos"
+_HEAP = "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+class Server(Protocol):
+    """One server, with its data."""
+
+    port: int
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+
+    def kill(self) -> None:
+        """SIGKILL, to it and to all that it started."""
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+
+
+class Process:
+    """A server that runs as a group of processes."""
+
+    def __init__(
+        self, port: int, command: Callable[[], list[str]], probe: Callable[[], object], log: Path, **popen: Any
+    ) -> None:
+        self.port = port
+        self._command, self._probe, self._log, self._popen = command, probe, log, popen
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._popen
+            )
+        until(self._log.stem, self._probe)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:
+                return
+
+
+class Broker:
+    """Kafka from its jars."""
+
+    def __init__(self, node: kafka_node.Node) -> None:
+        self._node = node
+        self.port = node.port
+
+    def start(self) -> None:
+        self._node.start()
+
+    def kill(self) -> None:
+        self._node.kill()
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._node.pid is not None:
+            os.kill(self._node.pid, number)
+
+
+class Container:
+    """A server that a container engine runs; its files stay in the container."""
+
+    def __init__(self, container: Any, port: int, probe: Callable[[], object]) -> None:
+        self.port = port
+        self._container, self._probe = container, probe
+
+    def start(self) -> None:
+        self._container.start()
+        until(self._container.name, self._probe)
+
+    def kill(self) -> None:
+        self._container.kill()
+        self._container.wait()
+
+    def freeze(self) -> None:
+        self._container.pause()
+
+    def thaw(self) -> None:
+        self._container.reload()
+        if self._container.status == "paused":
+            self._container.unpause()
+
+
+@dataclass(frozen=True)
+class Stand:
+    """All servers of a campaign, and the wires from the services to them."""
+
+    kind: Kind
+    kafka: Server | None
+    """None for the local broker: killed, it would have forgotten everything."""
+    postgres: Server
+    redis: Server
+    kafka_wire: Proxy | None
+    postgres_wires: dict[str, Proxy]
+    """By service."""
+    addresses: Servers
+    folder: Path
+
+    def routed(self, service: str, url: str) -> str:
+        """The database's URL over the service's own wire."""
+        return url.replace(f":{self.postgres.port}/", f":{self.postgres_wires[service].port}/")
+
+
+@contextmanager
+def standing(kind: Kind) -> Iterator[Stand]:
+    """Start the servers and the wires; end them and delete their data."""
+    folder = Path(tempfile.mkdtemp(prefix="viceversa-chaos-"))
+    ports = Ports()
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+
+        def wire(target: int) -> Proxy:
+            proxy = Proxy(target, ports.choose(None))
+            stack.callback(proxy.close)
+            return proxy
+
+        postgres_port, redis_port = ports.choose(None), ports.choose(None)
+        if kind is Kind.CONTAINERS:
+            postgres, superuser = _postgres_container(stack, postgres_port)
+            redis: Server = _redis_container(stack, redis_port)
+            redis.start()
+        else:
+            postgres, superuser = _postgres_process(folder, postgres_port)
+            _started(stack, postgres)
+            redis = _started(stack, _redis_process(folder, redis_port))
+        kafka, kafka_wire = None, None
+        if kind is Kind.LOCAL:
+            address = stack.enter_context(local_broker())
+        else:
+            kafka_port = ports.choose(None)
+            kafka_wire = wire(kafka_port)
+            address = f"localhost:{kafka_wire.port}"
+            make = _kafka_container if kind is Kind.CONTAINERS else _kafka_process
+            kafka = make(stack, folder, kafka_port, kafka_wire.port)
+        wires = {name: wire(postgres_port) for name in SERVICES}
+        addresses = Servers(kind, address, superuser, f"redis://127.0.0.1:{redis_port}")
+        yield Stand(kind, kafka, postgres, redis, kafka_wire, wires, addresses, folder)
+
+
+def _started(stack: ExitStack, server: Server) -> Server:
+    stack.callback(server.kill)
+    stack.callback(server.thaw)
+    server.start()
+    return server
+
+
+def _postgres_process(folder: Path, port: int) -> tuple[Server, str]:
+    account = account_for_postgres()
+    cluster = Cluster(folder / "postgres", port=port, password=_PASSWORD, account=account, services=tuple(SERVICES))
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(cluster.prepare())
+    url = cluster.url("postgres", "postgres", _PASSWORD)
+    as_account = {"user": account.uid, "group": account.gid, "extra_groups": [], "cwd": "/"} if account else {}
+    log = folder / "postgres.log"
+    return Process(port, lambda: list(cluster.command()), lambda: connect(url), log, **as_account), url
+
+
+def _redis_process(folder: Path, port: int) -> Server:
+    command = [sys.executable, "-m", "viceversa.platform.redis_server", "--port", str(port)]
+    return Process(port, lambda: command, lambda: _listens(port), folder / "redis.log")
+
+
+def _listens(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+
+def _kafka_process(stack: ExitStack, folder: Path, port: int, advertised: int) -> Server:
+    (folder / "kafka").mkdir()
+    node = kafka_node.Node(folder / "kafka", port=port, advertised=advertised, partitions=PARTITIONS)
+    node.format()
+    return _started(stack, Broker(node))
+
+
+def _container(stack: ExitStack, image: str, inside: int, port: int, **run: Any) -> Any:
+    import docker  # noqa: PLC0415 - only where there is an engine
+
+    engine = docker.from_env()
+    stack.callback(engine.close)
+    container = engine.containers.create(image, ports={f"{inside}/tcp": ("127.0.0.1", port)}, **run)
+    stack.callback(container.remove, force=True, v=True)
+    return container
+
+
+def _kafka_container(stack: ExitStack, _: Path, port: int, advertised: int) -> Server:
+    settings = kafka_settings(f"localhost:{advertised}")
+    environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
+    environment["KAFKA_HEAP_OPTS"] = _HEAP
+    container = _container(stack, KAFKA, 9092, port, environment=environment)
+    server = Container(container, port, lambda: list_topics(f"localhost:{advertised}"))
+    server.start()
+    return server
+
+
+def _postgres_container(stack: ExitStack, port: int) -> tuple[Server, str]:
+    url = f"postgresql://postgres:{_PASSWORD}@127.0.0.1:{port}/postgres"
+    command = "postgres -c max_connections=300"
+    environment = {"POSTGRES_PASSWORD": _PASSWORD}
+    server = Container(
+        _container(stack, POSTGRES, 5432, port, command=command, environment=environment), port, lambda: connect(url)
+    )
+    server.start()
+    return server, url
+
+
+def _redis_container(stack: ExitStack, port: int) -> Server:
+    return Container(_container(stack, REDIS, 6379, port), port, lambda: _listens(port))
