@@ -172,10 +172,11 @@ async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say:
         if not unrest
         else f"NOT at rest after {rested:.0f} s: {unrest[0]}"
     )
-    # What time makes due is not a fault's doing: it is done after the clock was stopped.
-    await asyncio.to_thread(lambda: [service.ready() for service in ground.platform.services.values()])
-    await pass_an_hour(load)
-    await _come_to_rest(ground, options.longest_rest)
+    if not unrest:
+        # What time makes due is no fault's doing: it is done after the clock was stopped.
+        await asyncio.to_thread(lambda: [service.ready() for service in ground.platform.services.values()])
+        await pass_an_hour(load)
+        await _come_to_rest(ground, options.longest_rest)
     found = await _look(options, ground, rested)
     return Result(options, plan, found, judge(found), (ground.reached, ground.armed))
 

@@ -43,7 +43,8 @@ class Load:
 
     async def run(self, ended: asyncio.Event) -> None:
         """Go on until the event is set."""
-        actors = [self._meet] * 4 + [self._sign_up] * 2 + [self._change, self._leave, self._match]
+        actors = [self._meet] * 4 + [self._sign_up] * 2
+        actors += [self._change, self._leave, self._match, self._say_how_it_was, self._part]
         async with asyncio.TaskGroup() as group:
             for actor in actors:
                 group.create_task(self._repeat(actor, ended))
@@ -149,7 +150,9 @@ class Load:
     async def _accept(self, proposal: dict[str, Any]) -> None:
         path = f"/v1/proposals/{proposal['pair']}"
         for role in ("mentor", "mentee"):
-            who = self._name(proposal[role])
+            who = self.program.participants.get(proposal[role])
+            if who is None:  # nobody heard that their sign-up had gone through
+                return
             seen = await self.clients.look(who, "matching", path)
             if seen is None:
                 return
@@ -159,6 +162,29 @@ class Load:
                 return
         self.ground.keys.append(("matching", proposal["pair"]))
         self.pairs.append(Pair(proposal["pair"], proposal["mentor"], proposal["mentee"]))
+
+    async def _say_how_it_was(self) -> None:
+        """Answer a sheet that is open."""
+        pair = self.dice.choice(self.pairs)
+        who = self._name(self.dice.choice((pair.mentor, pair.mentee)))
+        seen = await self.clients.look(who, "feedback", "/v1/me/sheets")
+        waiting = [sheet for sheet in seen.body["items"] if sheet["state"] == "open"] if seen is not None else []
+        if waiting:
+            sheet = self.dice.choice(waiting)
+            effect = Effect("feedback", "SheetAnswered", {"stream": sheet["sheet"]})
+            path = f"/v1/sheets/{sheet['sheet']}/answers"
+            ratings = {"ratings": {item["item"]: self.dice.randint(1, 5) for item in sheet["items"]}}
+            await self.clients.ask("answer a sheet", who, path, effect, body=ratings, if_match=sheet["version"])
+
+    async def _part(self) -> None:
+        """Now and then somebody asks for another match: their pair ends when the hour is full."""
+        await asyncio.sleep(self.dice.uniform(2.0, 6.0))
+        if len(self.pairs) > _FIRST_PAIRS // 2:
+            pair = self.dice.choice(self.pairs)
+            participant = self.dice.choice((pair.mentor, pair.mentee))
+            effect = Effect("feedback", "RematchAsked", {"pair": pair.id, "participant": participant})
+            path = f"/v1/pairs/{pair.id}/rematch-requests"
+            await self.clients.ask("ask for another match", self._name(participant), path, effect, body={})
 
     def _name(self, participant: str) -> str:
         return self.program.participants[participant]

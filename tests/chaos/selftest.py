@@ -58,7 +58,7 @@ def _campaign(bug: PlantedBug, kind: Kind, folder: Path, copy: Path) -> Result:
         kind,
         folder / "work",
         within_seconds=_WITHIN,
-        longest_rest=20.0,
+        longest_rest=12.0,
         environment={"PYTHONPATH": f"{copy}:{PATHS}"},
     )
     return run(options, lambda _: None)

@@ -12,13 +12,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import kafka_node
+from chaos.disks import mounted
 from chaos.proxy import Proxy
 from integration.servers import (
     KAFKA,
@@ -47,6 +48,10 @@ class Server(Protocol):
 
     port: int
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended by itself."""
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
 
@@ -71,8 +76,8 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -108,6 +113,10 @@ class Broker:
         self._node = node
         self.port = node.port
 
+    @property
+    def runs(self) -> bool:
+        return self._node.pid is not None
+
     def start(self) -> None:
         self._node.start()
 
@@ -131,6 +140,11 @@ class Container:
     def __init__(self, container: Any, port: int, probe: Callable[[], object]) -> None:
         self.port = port
         self._container, self._probe = container, probe
+
+    @property
+    def runs(self) -> bool:
+        self._container.reload()
+        return self._container.status in {"running", "paused"}
 
     def start(self) -> None:
         self._container.start()
@@ -163,6 +177,10 @@ class Stand:
     """By service."""
     addresses: Servers
     folder: Path
+    disks: Mapping[str, Path]
+    """Small file systems of their own, by the server (`kafka`, `postgres`) that keeps its data there."""
+    no_disks: str
+    """Why there are none."""
 
     def routed(self, service: str, url: str) -> str:
         """The database's URL over the service's own wire."""
@@ -183,12 +201,13 @@ def standing(kind: Kind) -> Iterator[Stand]:
             return proxy
 
         postgres_port, redis_port = ports.choose(None), ports.choose(None)
+        disks, no_disks = mounted(stack, kind, folder)
         if kind is Kind.CONTAINERS:
             postgres, superuser = _postgres_container(stack, postgres_port)
             redis: Server = _redis_container(stack, redis_port)
             redis.start()
         else:
-            postgres, superuser = _postgres_process(folder, postgres_port)
+            postgres, superuser = _postgres_process(disks.get("postgres", folder), folder, postgres_port)
             _started(stack, postgres)
             redis = _started(stack, _redis_process(folder, redis_port))
         kafka, kafka_wire = None, None
@@ -199,10 +218,10 @@ def standing(kind: Kind) -> Iterator[Stand]:
             kafka_wire = wire(kafka_port)
             address = f"localhost:{kafka_wire.port}"
             make = _kafka_container if kind is Kind.CONTAINERS else _kafka_process
-            kafka = make(stack, folder, kafka_port, kafka_wire.port)
+            kafka = make(stack, disks.get("kafka", folder), kafka_port, kafka_wire.port)
         wires = {name: wire(postgres_port) for name in SERVICES}
         addresses = Servers(kind, address, superuser, f"redis://127.0.0.1:{redis_port}")
-        yield Stand(kind, kafka, postgres, redis, kafka_wire, wires, addresses, folder)
+        yield Stand(kind, kafka, postgres, redis, kafka_wire, wires, addresses, folder, disks, no_disks)
 
 
 def _started(stack: ExitStack, server: Server) -> Server:
@@ -212,9 +231,9 @@ def _started(stack: ExitStack, server: Server) -> Server:
     return server
 
 
-def _postgres_process(folder: Path, port: int) -> tuple[Server, str]:
+def _postgres_process(disk: Path, folder: Path, port: int) -> tuple[Server, str]:
     account = account_for_postgres()
-    cluster = Cluster(folder / "postgres", port=port, password=_PASSWORD, account=account, services=tuple(SERVICES))
+    cluster = Cluster(disk / "postgres", port=port, password=_PASSWORD, account=account, services=tuple(SERVICES))
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(cluster.prepare())
     url = cluster.url("postgres", "postgres", _PASSWORD)

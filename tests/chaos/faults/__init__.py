@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chaos.faults.databases import HoldAppend, KillPostgres, TerminateBackends
+from chaos.faults.disks import FillDisk
 from chaos.faults.fault import Fault
 from chaos.faults.messages import Poison, RepeatDeliveries, ReplayTopics, RepublishLog
 from chaos.faults.points import FailPoint
@@ -13,7 +14,7 @@ from chaos.faults.wires import CutBroker, CutDatabase
 _KINDS: tuple[Fault, ...] = (
     KillService(), FreezeService(), SlowService(), SecondRelay(), SecondConsumer(), SkewClock(), FailPoint(),
     KillPostgres(), TerminateBackends(), HoldAppend(), KillKafka(), FreezeKafka(), KillRedis(), CutDatabase(),
-    CutBroker(), RepeatDeliveries(), ReplayTopics(), RepublishLog(), Poison(),
+    CutBroker(), RepeatDeliveries(), ReplayTopics(), RepublishLog(), Poison(), FillDisk(),
 )  # fmt: skip
 
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _KINDS}
