@@ -23,9 +23,13 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+TOLD = "told "
+"""Before the name of a public event: what a store holds sealed is looked for on the topic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An event of a service's store: its type, and values by path (`stream`, or a field of its data)."""
+    """An event of a service's store or topics: its type, and values by path (`stream`, or a field of its data)."""
 
     service: str
     type: str

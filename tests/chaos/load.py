@@ -15,7 +15,7 @@ import httpx
 
 from chaos.clients import Clients
 from chaos.ground import Ground
-from chaos.journal import Effect
+from chaos.journal import TOLD, Effect
 from integration.scenario import Pair, Program, open_program
 from viceversa.demo.client import Platform as Apis
 from viceversa.demo.client import Refused, now, turn_clock
@@ -104,10 +104,10 @@ class Load:
             await self._give_profile(self.program.person(role, int(number)), "change")
 
     async def _give_profile(self, person: dict[str, str], name: str) -> None:
-        """The unit is new each time, so that the store shows which command it was."""
+        """The unit is new each time, so that it shows which command it was: the store seals it, the topic tells it."""
         person["unit"] = uuid4().hex
         body = {column: value for column, value in person.items() if value}
-        effect = Effect("enrollment", "ProfileGiven", {"profile.unit": person["unit"]})
+        effect = Effect("enrollment", f"{TOLD}WorkProfileSet", {"unit": person["unit"]})
         path = f"/v1/programs/{self.program.id}/participants"
         reply = await self.clients.ask(name, f"{self.program.token}-administrator", path, effect, body=body)
         if reply is not None:

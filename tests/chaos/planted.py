@@ -49,9 +49,10 @@ BUGS: Mapping[str, PlantedBug] = {
                 Change("applying.py", "            if message.id in seen:\n", "            if message.id in set():\n"),
                 Change(
                     "inbox.py",
-                    "        cast(_TAKEN.c.payload, JSONB),\n    ),\n)\n",
-                    "        cast(_TAKEN.c.payload, JSONB),\n    ),\n).on_conflict_do_nothing()\n",
+                    "    .order_by(_TAKEN.c.place),\n)\n",
+                    "    .order_by(_TAKEN.c.place),\n).on_conflict_do_nothing()\n",
                 ),
+                Change("inbox.py", "            _all_of(messages, taken)\n", "            del taken\n"),
             ),
             (RepeatDeliveries(("viceversa.enrollment.restricted.v1",)),),
             number=10,

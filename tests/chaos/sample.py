@@ -28,20 +28,20 @@ _METADATA = {"at": AT, "traceparent": PARENT}
 def good() -> Evidence:
     """Somebody enrolled and left; matching heard of it."""
     where = {"program": PROGRAM, "subject": SUBJECT, "role": "mentor", "region": "EMEA"}
-    profile = {**where, "profile": {"unit": "Sales"}}
     enrollment = Store(
         events=[
             StoredEvent(ENROLLED, PERSON, 1, "ParticipantEnrolled", where, _METADATA, (10, 1)),
-            StoredEvent(PROFILE, PERSON, 2, "ProfileGiven", profile, _METADATA, (10, 2)),
+            StoredEvent(PROFILE, PERSON, 2, "ProfileGiven", where, _METADATA, (10, 2)),
             StoredEvent(LEFT, PERSON, 3, "ParticipantWithdrew", where, _METADATA, (12, 3)),
         ],
         cursors={"relay": (12, 3), "projection participants": (12, 3)},
         tables={"participants": [{"participant": PERSON, "program": PROGRAM, "region": "EMEA"}]},
     )
     commands = (
-        Asked(0, "enroll", Effect("enrollment", "ProfileGiven", {"profile.unit": "Sales"}), Outcome.OK),
+        Asked(0, "enroll", Effect("enrollment", "told WorkProfileSet", {"unit": "Sales"}), Outcome.OK),
         Asked(1, "withdraw", Effect("enrollment", "ParticipantWithdrew", {"stream": PERSON}), Outcome.UNKNOWN),
-        Asked(2, "enroll", Effect("enrollment", "ProfileGiven", {"profile.unit": "Board"}), Outcome.FAILED),
+        Asked(2, "enroll", Effect("enrollment", "told WorkProfileSet", {"unit": "Board"}), Outcome.FAILED),
+        Asked(3, "enroll", Effect("enrollment", "ProfileGiven", {"region": "EMEA"}), Outcome.OK),
     )
     return Evidence(
         record=Record(commands, frozenset({TRACE})),
@@ -61,7 +61,7 @@ def told(private: str, contract: str, offset: int) -> Told:
         "ce_traceparent": PARENT,
         "traceparent": PARENT,
     }
-    return Told(topic_of("enrollment", contract), 0, offset, PERSON, headers)
+    return Told(topic_of("enrollment", contract), 0, offset, PERSON, headers, _PUBLIC[private, contract])
 
 
 def _matching() -> Store:

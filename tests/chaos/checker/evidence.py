@@ -93,6 +93,7 @@ class Told:
     offset: int
     key: str | None
     headers: Mapping[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str | None:
@@ -257,4 +258,13 @@ def _told(message: Any) -> Told:
     headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()}
     key = message.key()
     key = key.decode(errors="replace") if key is not None else None
-    return Told(message.topic(), message.partition(), message.offset(), key, headers)
+    return Told(message.topic(), message.partition(), message.offset(), key, headers, _data(message.value()))
+
+
+def _data(value: bytes | None) -> dict[str, Any]:
+    """Nothing where it is no JSON object."""
+    try:
+        found = json.loads(value or b"")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
