@@ -17,6 +17,8 @@ from events.contracts.enrollment import MatchingProfileSet, ParticipantEnrolled,
 from events.contracts.registry import Audience
 from events.runtime import store
 from events.runtime.deciding import fold
+from events.runtime.group_commit import GroupCommit
+from events.runtime.refusals import Unavailable
 from events.runtime.store import BEGINNING
 
 COLUMNS = (
@@ -99,6 +101,40 @@ async def test_good_rows_go_in_and_bad_ones_are_told_by_the_line_they_start_on(e
     ]
     assert "“e-3” (line 6) → “e-4” (line 7)" in report["problems"][2]["message"]
     assert list(await enrollment.listed(program)) == ["e-1"]
+
+
+async def test_a_file_under_a_key_goes_in_once_and_its_answer_is_kept_without_what_it_quotes(enrollment):
+    program = await enrollment.program()
+    headers = enrollment.administrator | {"idempotency-key": "first"}
+    file = enrollment.file_of({"external_id": "e-1", "unit": "Data"}, {"external_id": "e-2", "time_zone": "Kim's zone"})
+    first = await enrollment.upload(program, file, headers)
+    await enrollment.import_rows(program, {"external_id": "e-1", "unit": "Sales"})
+    events = len(await stored(enrollment))
+
+    again = await enrollment.upload(program, file, headers)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    one, other = first.json(), again.json()
+    assert "Kim's zone" in one["problems"][0]["message"]
+    assert "Kim" not in again.text
+    assert {**one, "problems": None} == {**other, "problems": None}
+    assert [(p["line"], p["column"]) for p in other["problems"]] == [(3, "time_zone")]
+    assert len(await stored(enrollment)) == events
+
+    reused = await enrollment.upload(program, enrollment.file_of({"external_id": "e-3"}), headers)
+    assert (reused.status_code, reused.json()["type"]) == (422, "urn:problem-type:idempotency-key-reused")
+    assert list(await enrollment.listed(program)) == ["e-1"]
+
+
+async def test_a_database_that_is_away_is_no_line_to_mend(enrollment, monkeypatch):
+    program = await enrollment.program()
+
+    async def away(_, commands):
+        return [Unavailable() for _ in commands]
+
+    monkeypatch.setattr(GroupCommit, "execute_all", away)
+    answer = await enrollment.upload(program, enrollment.file_of({"external_id": "e-1"}))
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem-type:unavailable")
 
 
 async def test_a_changed_row_updates_its_person_and_leaves_the_others(enrollment):

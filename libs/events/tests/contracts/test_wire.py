@@ -110,6 +110,15 @@ def test_a_missing_attribute_is_named(name: str):
         envelope.decode(headers)
 
 
+@pytest.mark.parametrize("name", ["ce_id", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid"])
+@pytest.mark.parametrize("value", [b"kim.canary@example.org", b"kim.canary\xff"])
+def test_a_wrong_attribute_is_named_and_never_quoted(name: str, value: bytes):
+    headers = [header for header in envelope.encode(envelope_of(EXAMPLES[0])) if header[0] != name]
+    with pytest.raises(MalformedMessage, match=name) as refused:
+        envelope.decode([*headers, (name, value)])
+    assert "canary" not in str(refused.value)
+
+
 def test_no_header_says_who_acted():
     names = {name for name, _ in envelope.encode(envelope_of(EXAMPLES[0]), TRACE)}
     assert not {name for name in names if "actor" in name}

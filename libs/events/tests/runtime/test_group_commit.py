@@ -11,7 +11,15 @@ from events.runtime import group_commit, store
 from events.runtime.codec import LARGEST_EVENT, NulCharacter
 from events.runtime.group_commit import GroupCommit
 from events.runtime.idempotency import IdempotentRequest, Repeated
-from events.runtime.refusals import EventTooLarge, KeyReused, NotFound, OutcomeUnknown, Overloaded, VersionConflict
+from events.runtime.refusals import (
+    EventTooLarge,
+    KeyReused,
+    NotFound,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+    VersionConflict,
+)
 from events.runtime.store import BEGINNING, StoredEvent
 from events.runtime.streams import Command, Outcome
 from events.testing.counters import COUNTER, NOW, Database, Noted, TooMuch, increase, transfer
@@ -203,6 +211,17 @@ async def test_a_refused_request_may_be_sent_again(database: Database):
         await database.commands.execute_once(increase(counter, limit=0), request("k"))
     await database.commands.execute_once(increase(counter, limit=1), request("k"))
     assert (await database.counter(counter)).value == 1
+
+
+async def test_a_database_that_stays_away_is_named_as_such(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(group_commit, "_PAUSE", 0)
+
+    async def away(*_):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(group_commit, "decide", away)
+    with pytest.raises(Unavailable):
+        await database.commands.execute(increase(uuid4()))
 
 
 @pytest.mark.parametrize("with_key", [True, False], ids=["with a key", "without a key"])

@@ -53,8 +53,8 @@ class Report:
         return sorted((problem for row in self.refused for problem in row.problems), key=lambda problem: problem.line)
 
     def count(self, application: Application, outcome: Outcome | BaseException) -> None:
-        """Note what became of one row. Raises what is no refusal."""
-        if isinstance(outcome, Refusal):
+        """Note what became of one row. Raises what nobody can mend in the file."""
+        if isinstance(outcome, Refusal) and not outcome.passes:
             problem = Problem(application.line, COLUMN.get(type(outcome)), outcome.detail)
             self.refused.append(RefusedRow(application.line, (problem,)))
         elif isinstance(outcome, BaseException):

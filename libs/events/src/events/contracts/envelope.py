@@ -4,12 +4,15 @@ Source: CloudEvents Kafka Protocol Binding 1.0.2, with the extensions `partition
 and `correlationid`, `causationid`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from events.contracts.registry import PublishedEvent
+
+T = TypeVar("T")
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -82,32 +85,35 @@ def decode(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, str | None]:
         except UnicodeDecodeError:
             raise MalformedMessage(f"header {name} is not UTF-8") from None
 
-    def optional(name: str) -> str | None:
-        return text(name) if name in found else None
+    def parsed(name: str, kind: Callable[[str], T]) -> T:
+        try:
+            return kind(text(name))
+        except MalformedMessage:
+            raise
+        except ValueError:
+            # The error would quote what stands there, and anybody may have written it.
+            raise MalformedMessage(f"header {name} cannot be read") from None
+
+    def optional(name: str, kind: Callable[[str], T]) -> T | None:
+        return parsed(name, kind) if found.get(name) else None
 
     if text("ce_specversion") != "1.0":
         raise MalformedMessage("ce_specversion is not 1.0")
-    try:
-        correlation, causation = optional("ce_correlationid"), optional("ce_causationid")
-        envelope = Envelope(
-            id=UUID(text("ce_id")),
-            source=text("ce_source"),
-            type=text("ce_type"),
-            subject=UUID(text("ce_subject")),
-            time=datetime.fromisoformat(text("ce_time")),
-            sequence=int(text("ce_sequence")),
-            dataschema=optional("ce_dataschema") or "",
-            correlation=UUID(correlation) if correlation else None,
-            causation=UUID(causation) if causation else None,
-            creation_traceparent=optional("ce_traceparent"),
-        )
-    except MalformedMessage:
-        raise
-    except ValueError as error:
-        raise MalformedMessage(str(error)) from None
+    envelope = Envelope(
+        id=parsed("ce_id", UUID),
+        source=text("ce_source"),
+        type=text("ce_type"),
+        subject=parsed("ce_subject", UUID),
+        time=parsed("ce_time", datetime.fromisoformat),
+        sequence=parsed("ce_sequence", int),
+        dataschema=optional("ce_dataschema", str) or "",
+        correlation=optional("ce_correlationid", UUID),
+        causation=optional("ce_causationid", UUID),
+        creation_traceparent=optional("ce_traceparent", str),
+    )
     if envelope.time.tzinfo is None:
         raise MalformedMessage("ce_time has no offset")
-    return envelope, optional("traceparent")
+    return envelope, optional("traceparent", str)
 
 
 def data(event: PublishedEvent) -> bytes:

@@ -22,7 +22,7 @@ from events.runtime.database import autocommitting, is_transient
 from events.runtime.deciding import Decided, decide
 from events.runtime.idempotency import IdempotentRequest, Repeated
 from events.runtime.logs import named
-from events.runtime.refusals import OutcomeUnknown, Overloaded, TooManyConflicts
+from events.runtime.refusals import OutcomeUnknown, Overloaded, Refusal, TooManyConflicts, Unavailable
 from events.runtime.streams import Command, Outcome
 from events.runtime.telemetry import batch_span, traceparent_of
 
@@ -79,7 +79,7 @@ class GroupCommit:
         self._autocommitting = autocommitting(self.pool)
 
     async def execute(self, command: Command) -> Outcome:
-        """Carry out a command. Raises its Refusal, TooManyConflicts, or Overloaded."""
+        """Carry out a command. Raises its Refusal, TooManyConflicts, Unavailable, OutcomeUnknown or Overloaded."""
         self._refuse_when_full()
         return cast(Outcome, await self._submit(command, None))
 
@@ -174,7 +174,7 @@ class GroupCommit:
             _log.warning("the database failed during a commit", error=named(error))
             await asyncio.sleep(_PAUSE)
             if decided is None or not decided.rows:
-                self._again(flight, alone=False)
+                self._again(flight, alone=False, after=Unavailable)
                 return
             # The commit may or may not have happened: the same rows, with the same event ids, tell.
             try:
@@ -280,13 +280,14 @@ class GroupCommit:
         if won:
             self.committed()
 
-    def _again(self, flight: Sequence[_Submission], *, alone: bool) -> None:
+    def _again(self, flight: Sequence[_Submission], *, alone: bool, after: type[Refusal] = TooManyConflicts) -> None:
+        """Try them once more; those that were tried often enough hear after what."""
         retried = []
         for submission in flight:
             submission.tries += 1
             submission.alone = alone or submission.alone
             if submission.tries > _MOST_TRIES:
-                submission.settle(TooManyConflicts())
+                submission.settle(after())
             elif not submission.settled.done():
                 retried.append(submission)
         self._pending.extendleft(reversed(retried))

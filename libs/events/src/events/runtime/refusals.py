@@ -1,5 +1,6 @@
 """Refusals: named reasons why a command is not carried out; at the HTTP edge, problem documents (RFC 9457)."""
 
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 
@@ -18,6 +19,11 @@ class Refusal(Exception):
         self.detail = detail or self.title
         self.extra = extra
 
+    @property
+    def passes(self) -> bool:
+        """Whether it is the service's trouble, and the same command may well be carried out a moment later."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
 
 class NotFound(Refusal):
     """It does not exist, or the caller may not know that it does."""
@@ -35,6 +41,12 @@ class PreconditionRequired(Refusal):
     """A change without `If-Match`."""
 
     slug, status, title = "precondition-required", 428, "Send If-Match with the ETag that you read"
+
+
+class Unavailable(Refusal):
+    """The database is away. Nothing was done."""
+
+    slug, status, title = "unavailable", 503, "A part of the service is away; try again"
 
 
 class TooManyConflicts(Refusal):

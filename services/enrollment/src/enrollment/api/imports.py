@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import StringConstraints
+from pydantic_core import from_json
 
 from enrollment import access, commands
 from enrollment.domain.program import PROGRAM, Terms, must_be_open
@@ -50,6 +51,7 @@ class UnusableHeadings(Refusal):
 
 
 _Heading = Annotated[str, StringConstraints(max_length=200)]
+_NOT_KEPT = "What to mend was told once and is not kept; send the file again under another Idempotency-Key to read it"
 
 
 def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
@@ -73,6 +75,8 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
         _, state = await call.load(PROGRAM.stream(program))
         relations = access.to_program(call.caller, state)
         call.permit(relations)
+        if (before := await call.repeated()) is not None:
+            return before
         rules = rules_of(must_be_open(state))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
             raise NotCsv
@@ -91,11 +95,16 @@ def routes(edge: Edge, *, blind: BlindIndex, seal: Seal) -> APIRouter:
             unchanged=report.unchanged,
             rejected=len(report.refused),
         )
-        await edge.commands.execute(commands.note_import(file, imported, now=desk.now, actor=desk.actor))
         counts = imported.model_dump(exclude={"program"})
         problems = [asdict(problem) for problem in report.problems]
-        # Kept nowhere: what is quoted in a problem may be personal.
-        return call.reply(Answer({"import": str(file), **counts, "problems": problems}, status=201))
+        noted = await call.execute(
+            commands.note_import(file, imported, now=desk.now, actor=desk.actor),
+            # What is quoted in a problem may be personal, and is kept nowhere.
+            lambda _: Answer(
+                {"import": str(file), **counts, "problems": [p | {"message": _NOT_KEPT} for p in problems]}, status=201
+            ),
+        )
+        return call.reply(Answer({**from_json(bytes(noted.body)), "problems": problems}, status=noted.status_code))
 
     return router
 

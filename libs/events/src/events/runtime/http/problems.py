@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from events.runtime.database import is_transient
 from events.runtime.logs import named
 from events.runtime.private_events import UnknownEventType
-from events.runtime.refusals import Refusal
+from events.runtime.refusals import Refusal, Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ async def _http(_: Request, error: Exception) -> Response:
 async def _failed(_: Request, error: Exception) -> Response:
     if is_transient(error):
         _log.warning("a request met a database that is away", error=named(error))
-        return problem(503, "unavailable", "A part of the service is away; try again")
+        return problem(Unavailable.status, Unavailable.slug, Unavailable.title)
     if isinstance(error, UnknownEventType):
         _log.warning("a newer version of this service wrote what was to be read", error=named(error))
         return problem(503, "newer-version", "A newer version of the service has written here; try again")
