@@ -17,7 +17,7 @@ class Post:
         self.broken = set()
         self.settled = []
 
-    def put(self, service, number, *, consumer="reactor", at=0, kind="viceversa.PairCreated.v1", **more):
+    def put(self, service, number, *, consumer="reactor", at=1, kind="viceversa.PairCreated.v1", **more):
         item = {
             "consumer": consumer,
             "event": str(UUID(int=number)),
@@ -25,7 +25,8 @@ class Post:
             "type": kind,
             "reason": "TooMuch: too much",
             "tries": 1,
-            "failed_at": f"2026-01-01T10:{at:02}:00Z",
+            "failed_at": "2026-01-01T10:00:00Z",
+            "position": at,
             "waiting_behind": 3,
             "payload": None,
         }

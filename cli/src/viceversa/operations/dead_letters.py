@@ -80,7 +80,7 @@ class Choice:
         return [
             {"service": service, **item}
             for service in connection.only(self.service)
-            for item in sorted([one async for one in _listed(connection, service)], key=_age)
+            for item in sorted([one async for one in _listed(connection, service)], key=_place)
             if self.consumer in (None, item["consumer"]) and self.type in (None, item["type"])
         ]
 
@@ -192,8 +192,8 @@ def _listed(connection: Connection, service: str) -> Any:  # noqa: ANN401 - JSON
     return connection.operator.pages(service, "/v1/dead-letters")
 
 
-def _age(item: dict[str, Any]) -> tuple[str, datetime]:
-    return item["consumer"], datetime.fromisoformat(item["failed_at"])
+def _place(item: dict[str, Any]) -> tuple[str, int]:
+    return item["consumer"], item["position"]
 
 
 def _counted(number: int) -> str:

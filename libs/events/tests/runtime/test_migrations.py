@@ -13,7 +13,13 @@ from events import membership
 from events.membership import tables
 from events.runtime import schema
 from events.runtime.database import create_pool
-from events.runtime.migrations import add_dead_letters, await_upgrade, create_runtime_tables, upgrade
+from events.runtime.migrations import (
+    add_dead_letters,
+    add_positions_of_dead_letters,
+    await_upgrade,
+    create_runtime_tables,
+    upgrade,
+)
 
 SCRIPTS = Path(__file__).parents[1] / "http" / "migrations"
 
@@ -36,6 +42,7 @@ def catalogue(connection: Connection) -> list[set[tuple[object, ...]]]:
 def all_runtime_tables(op: Operations) -> None:
     create_runtime_tables(op)
     add_dead_letters(op)
+    add_positions_of_dead_letters(op)
 
 
 @pytest.mark.parametrize(

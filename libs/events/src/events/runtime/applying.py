@@ -16,11 +16,12 @@ from events.runtime.database import is_transient
 from events.runtime.dead_letters import DeadLetters, StillDead
 from events.runtime.effects import Effect, Effects, RaceLost
 from events.runtime.failures import raced_at_the_inbox
-from events.runtime.inbox import Inbox, Parked
+from events.runtime.inbox import Inbox
 from events.runtime.logs import named
 from events.runtime.machine_time import MachineTime
 from events.runtime.message_spans import MessageSpan
 from events.runtime.messages import Message
+from events.runtime.parked import Parked, ParkedMessages
 from events.runtime.telemetry import (
     batch_span,
     consumed_messages,
@@ -57,11 +58,14 @@ class Applier:
         self.effects = effects
         self.time = time
         self.inbox = Inbox(name)
+        self.parked = ParkedMessages(name)
         self.dead = DeadLetters(name)
         self.applied_at = float("-inf")
         """When a message last had its effect, in machine time."""
         self.parkings = 0
         """How often something was made to wait."""
+        self.parked_keys: set[UUID] = set()
+        """Keys under which something was made to wait, until somebody looks."""
 
     async def apply(self, messages: Sequence[Message], records: Mapping[UUID, Record] | None = None) -> None:
         """Apply messages in as many transactions as races ask for; wait out a database that is away.
@@ -93,7 +97,7 @@ class Applier:
         *,
         source: Source = Source.TOPIC,
     ) -> Effect:
-        """Apply messages once, with their inbox rows. Raises StillDead for a dead letter whose cause is missing."""
+        """Apply messages once, with their inbox rows. Raises StillDead and NotItsTurn for dead letters."""
         started = perf_counter()
         processing: list[MessageSpan] = []
         todo: Sequence[Message] = messages
@@ -103,6 +107,8 @@ class Applier:
                 async with self.pool.begin() as conn:
                     if source is Source.TOPIC:
                         todo, parked = await self._new(conn, messages)
+                    elif source is Source.GRAVE:
+                        await self.dead.come_first(conn, messages)
                     spans.enter_context(
                         batch_span(f"process {self.group}", [context_of(m.received.traceparent) for m in todo])
                     )
@@ -115,17 +121,17 @@ class Applier:
                 raise
             for span in processing:
                 span.end()
-        self._committed(source, effect, len(parked), perf_counter() - started)
+        self._committed(source, effect, parked, perf_counter() - started)
         return effect
 
     async def _settle(self, conn: AsyncConnection, source: Source, effect: Effect, parked: Sequence[Parked]) -> None:
         """Write down what became of the messages, after their effects."""
         match source:
             case Source.TOPIC:
-                await self.inbox.park(conn, [*effect.parked, *parked])
+                await self.parked.park(conn, [*effect.parked, *parked])
             case Source.WAITING:
-                await self.inbox.unpark(conn, effect.applied)
-                await self.inbox.wait_again(conn, effect.parked)
+                await self.parked.unpark(conn, effect.applied)
+                await self.parked.wait_again(conn, effect.parked)
             case Source.GRAVE:
                 if effect.lost:
                     raise RaceLost
@@ -134,16 +140,17 @@ class Applier:
                 await self.dead.applied(conn, [message.id for message in effect.applied])
         await self.inbox.take_in(conn, effect.applied)
 
-    def _committed(self, source: Source, effect: Effect, behind: int, seconds: float) -> None:
+    def _committed(self, source: Source, effect: Effect, behind: Sequence[Parked], seconds: float) -> None:
         if effect.applied:
             self.applied_at = self.time.now()
             self.effects.applied()
         if effect.parked or behind:
             self.parkings += 1
+            self.parked_keys.update(parked.message.key for parked in (*effect.parked, *behind))
         labels = {"messaging.system": "kafka", "messaging.consumer.group.name": self.group}
         consumed_messages.add(len(effect.applied), labels)
         process_duration.record(seconds, labels)
-        waits = {Source.TOPIC: len(effect.parked) + behind, Source.WAITING: -len(effect.applied), Source.GRAVE: 0}
+        waits = {Source.TOPIC: len(effect.parked) + len(behind), Source.WAITING: -len(effect.applied), Source.GRAVE: 0}
         waiting_for_cause.add(waits[source], {"consumer": self.name})
 
     async def _effect(

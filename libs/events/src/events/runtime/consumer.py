@@ -164,12 +164,12 @@ class Consumer:
         """Apply messages, which came as these records. Raises what will not pass by itself."""
         await self._applier.apply(messages, records)
 
-    async def release(self) -> None:
-        """Apply messages whose cause has arrived."""
-        await self._waiting.release()
+    async def release(self) -> bool:
+        """Apply messages that need wait no longer. Answers whether there is more to do at once."""
+        return await self._waiting.release()
 
     async def retry(self, event_id: UUID) -> None:
-        """Apply a dead letter after all, and what waits behind it. Raises NoSuchDeadLetter, StillDead."""
+        """Apply a dead letter after all, and what waits behind it. Raises NoSuchDeadLetter, NotItsTurn, StillDead."""
         async with self._applier.pool.connect() as conn:
             letter = await self._applier.dead.find(conn, event_id)
         try:
@@ -181,7 +181,7 @@ class Consumer:
             async with self._applier.pool.begin() as conn:
                 await self._applier.dead.failed_again(conn, event_id, reason)
             raise StillDead(reason) from error
-        self._waiting.look_soon()
+        self._waiting.look_soon(letter.key)
         await self.release()
 
     async def _resurrect(self, message: Message | None) -> None:
@@ -204,9 +204,10 @@ class Consumer:
     async def discard(self, event_id: UUID, by: UUID) -> None:
         """Give a dead letter up, and apply what waits behind it. Raises NoSuchDeadLetter."""
         async with self._applier.pool.begin() as conn:
+            letter = await self._applier.dead.find(conn, event_id)
             await self._applier.dead.discard(conn, event_id, by)
         _log.warning("a dead letter was discarded", consumer=self.name, event_id=str(event_id), by=str(by))
-        self._waiting.look_soon()
+        self._waiting.look_soon(letter.key)
         await self.release()
 
     async def dead(self, conn: AsyncConnection, after: UUID | None, limit: int) -> list[DeadLetter]:

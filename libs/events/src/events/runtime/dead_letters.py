@@ -21,12 +21,15 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     delete,
+    exists,
     func,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from events.runtime.database import any_of, unnest
 from events.runtime.inbox import nowhere_else
@@ -37,33 +40,26 @@ from events.runtime.schema import dead_letters, inbox, waiting
 _NO_ID = UUID("6f6f8a1c-9d0f-5c52-9d5e-1d2f6f6e6f64")
 """Namespace of ids for records that name none."""
 
-_BURIED = unnest(
-    "buried",
-    event_id=Uuid(),
-    key=Uuid(),
-    type=Text(),
-    topic=Text(),
-    partition=Integer(),
-    offset=BigInteger(),
-    headers=Text(),
-    value=LargeBinary(),
-    reason=Text(),
-)
+_KEPT: dict[str, TypeEngine[Any]] = {
+    "event_id": Uuid(),
+    "key": Uuid(),
+    "type": Text(),
+    "topic": Text(),
+    "partition": Integer(),
+    "offset": BigInteger(),
+    "headers": Text(),
+    "value": LargeBinary(),
+    "reason": Text(),
+}
+_BURIED = unnest("buried", position=BigInteger(), **_KEPT)
 _BURY = (
     insert(dead_letters)
     .from_select(
-        ["consumer", "event_id", "key", "type", "topic", "partition", "offset", "headers", "value", "reason"],
+        ["consumer", *_KEPT.keys(), "position"],
         select(
             bindparam("consumer", type_=Text),
-            _BURIED.c.event_id,
-            _BURIED.c.key,
-            _BURIED.c.type,
-            _BURIED.c.topic,
-            _BURIED.c.partition,
-            _BURIED.c.offset,
-            _BURIED.c.headers,
-            _BURIED.c.value,
-            _BURIED.c.reason,
+            *(_BURIED.c[name] for name in _KEPT),
+            func.coalesce(_BURIED.c.position, func.nextval("waiting_position_seq")),
         ).where(
             # Another member may have applied it meanwhile, or let it wait: this one was a zombie.
             *nowhere_else(_BURIED, inbox, waiting)
@@ -76,10 +72,34 @@ _BURY = (
 _OPEN = dead_letters.c.discarded_at.is_(None)
 _BEHIND = (
     select(func.count())
-    .where(waiting.c.consumer == dead_letters.c.consumer, waiting.c.key == dead_letters.c.key)
+    .where(
+        waiting.c.consumer == dead_letters.c.consumer,
+        waiting.c.key == dead_letters.c.key,
+        waiting.c.position > func.coalesce(dead_letters.c.position, 0),
+    )
     .scalar_subquery()
 )
 _LETTERS = select(*dead_letters.c, _BEHIND.label("behind"))
+
+
+_EARLIER = dead_letters.alias("earlier")
+_COMES_LATER = select(dead_letters.c.event_id).where(
+    dead_letters.c.consumer == bindparam("consumer"),
+    dead_letters.c.event_id == any_of("event_ids", Uuid()),
+    or_(
+        exists().where(
+            _EARLIER.c.consumer == dead_letters.c.consumer,
+            _EARLIER.c.key == dead_letters.c.key,
+            _EARLIER.c.discarded_at.is_(None),
+            func.coalesce(_EARLIER.c.position, 0) < func.coalesce(dead_letters.c.position, 0),
+        ),
+        exists().where(
+            waiting.c.consumer == dead_letters.c.consumer,
+            waiting.c.key == dead_letters.c.key,
+            waiting.c.position < func.coalesce(dead_letters.c.position, 0),
+        ),
+    ),
+)
 
 
 class NoSuchDeadLetter(Refusal):
@@ -96,6 +116,14 @@ class StillDead(Refusal):
     slug: ClassVar[str] = "still-dead"
     status: ClassVar[int] = 409
     title: ClassVar[str] = "It cannot be applied yet"
+
+
+class NotItsTurn(Refusal):
+    """A dead letter was to be applied before one of its key that came before it."""
+
+    slug: ClassVar[str] = "not-its-turn"
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "An earlier message of its key comes first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +145,8 @@ class DeadLetter:
     reason: str
     tries: int
     failed_at: datetime
+    position: int
+    """Its place among all of its consumer that are dead or wait."""
     behind: int
     """Messages of its key that wait behind it."""
 
@@ -134,6 +164,8 @@ class Burial:
     headers: Sequence[tuple[str, bytes]]
     value: bytes
     reason: str
+    position: int | None = None
+    """The place that it had among what waits; None for one that comes behind all that do."""
 
     @classmethod
     def of_record(cls, record: "ConsumerRecord[bytes, bytes]", reason: str) -> "Burial":
@@ -153,12 +185,12 @@ class Burial:
         )
 
     @classmethod
-    def of_message(cls, message: Message, reason: str) -> "Burial":
+    def of_message(cls, message: Message, reason: str, position: int) -> "Burial":
         """A message that waited."""
         headers = [(name, text.encode()) for name, text in json.loads(message.headers).items()]
         event = message.received.event
         value = message.payload.encode()
-        return cls(message.id, message.key, event.type, event.topic(), None, None, headers, value, reason)
+        return cls(message.id, message.key, event.type, event.topic(), None, None, headers, value, reason, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +202,7 @@ class DeadLetters:
     async def bury(self, conn: AsyncConnection, burials: Iterable[Burial]) -> int:
         """Keep these, unless they are known already. Answers how many are new."""
         columns: dict[str, list[Any]] = {
-            name: [getattr(burial, name) for burial in burials]
-            for name in ("event_id", "key", "type", "topic", "partition", "offset", "value", "reason")
+            name: [getattr(burial, name) for burial in burials] for name in (*_KEPT, "position")
         }
         columns["headers"] = [_written(burial.headers) for burial in burials]
         return len((await conn.execute(_BURY, {"consumer": self.consumer, **columns})).all())
@@ -191,6 +222,12 @@ class DeadLetters:
         if row is None:
             raise NoSuchDeadLetter
         return _read(row)
+
+    async def come_first(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
+        """Make sure that nothing of their keys came before them and is dead or waits. Raises NotItsTurn."""
+        parameters = {"consumer": self.consumer, "event_ids": [message.id for message in messages]}
+        if (await conn.execute(_COMES_LATER, parameters)).first() is not None:
+            raise NotItsTurn
 
     async def applied(self, conn: AsyncConnection, event_ids: Sequence[UUID]) -> None:
         """They had their effect after all, in this transaction. Raises NoSuchDeadLetter."""
@@ -246,5 +283,6 @@ def _read(row: Any) -> DeadLetter:  # noqa: ANN401 - SQLAlchemy's rows are dynam
         reason=row.reason,
         tries=row.tries,
         failed_at=row.failed_at,
+        position=row.position or 0,
         behind=row.behind,
     )

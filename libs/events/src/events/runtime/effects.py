@@ -12,8 +12,8 @@ from events.runtime import store
 from events.runtime.codec import Codec
 from events.runtime.consuming import Reactions
 from events.runtime.deciding import CauseMissing, Decided, decide
-from events.runtime.inbox import Parked
 from events.runtime.messages import Message
+from events.runtime.parked import Parked
 from events.runtime.projecting import TopicProjection
 from events.runtime.streams import Command
 

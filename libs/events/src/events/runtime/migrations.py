@@ -106,6 +106,13 @@ def add_dead_letters(op: Any) -> None:  # noqa: ANN401 - as below
     )
 
 
+def add_positions_of_dead_letters(op: Any) -> None:  # noqa: ANN401 - as below
+    """The third: what is dead and what waits stand in one order. Written out and never changed."""
+    op.add_column("dead_letters", sa.Column("position", sa.BigInteger))
+    # Apart from the column, else every letter that there is would get a place behind what waits behind it.
+    op.alter_column("dead_letters", "position", server_default=sa.text("nextval('waiting_position_seq')"))
+
+
 def create_runtime_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
     """First migration of every service: the runtime's tables as they were then.
 

@@ -112,9 +112,13 @@ dead_letters = Table(
     Column("failed_at", DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False),
     Column("discarded_at", DateTime(timezone=True)),
     Column("discarded_by", Uuid),
+    # One order with what waits: a message that waited keeps its place. None in a letter from before there was one.
+    Column("position", BigInteger, server_default=text("nextval('waiting_position_seq')")),
     PrimaryKeyConstraint("consumer", "event_id", name="dead_letters_pkey"),
     Index("dead_letters_key", "consumer", "key", postgresql_where=text("discarded_at is null")),
 )
+
+dead_letters.add_is_dependent_on(waiting)
 
 subject_keys = Table(
     "subject_keys",

@@ -37,19 +37,21 @@ class Subscription:
         try:
             await asyncio.gather(*(_start(broker) for broker in self._brokers))
             self.started = True
-            while True:
-                await asyncio.sleep(_RELEASE_EVERY)
-                for consumer in self._consumers:
-                    await self._release(consumer)
+            # Each by itself: a million messages of one consumer may be free at once.
+            await asyncio.gather(*(self._release(consumer) for consumer in self._consumers))
         finally:
             self.started = False
             await asyncio.gather(*(broker.stop() for broker in self._brokers))
 
     async def _release(self, consumer: Consumer) -> None:
-        try:
-            await consumer.release()
-        except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
-            _log.warning("what waits for its cause could not be released", consumer=consumer.name, error=named(error))
+        more = False
+        while True:
+            await asyncio.sleep(0 if more else _RELEASE_EVERY)
+            try:
+                more = await consumer.release()
+            except Exception as error:  # noqa: BLE001 - what waits is tried again; the consumer itself goes on
+                more = False
+                _log.warning("what waits could not be released", consumer=consumer.name, error=named(error))
 
 
 class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

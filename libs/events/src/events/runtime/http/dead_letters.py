@@ -87,6 +87,7 @@ def _shown(letter: DeadLetter) -> Mapping[str, Any]:
         "reason": letter.reason,
         "tries": letter.tries,
         "failed_at": letter.failed_at,
+        "position": letter.position,
         "waiting_behind": letter.behind,
         "payload": _payload(letter),
     }
