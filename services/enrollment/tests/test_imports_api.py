@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from enrollment import importing
 from enrollment.domain.participant import PARTICIPANT, Profile, ProfileGiven
-from enrollment.keys import secret_key
 from enrollment.publish import PUBLICATIONS
 from events.contracts.enrollment import MatchingProfileSet, ParticipantEnrolled, WorkProfileSet
 from events.contracts.registry import Audience
 from events.runtime import store
 from events.runtime.deciding import fold
+from events.runtime.encryption import read_key
 from events.runtime.group_commit import GroupCommit
 from events.runtime.refusals import Unavailable
 from events.runtime.store import BEGINNING
@@ -473,7 +473,7 @@ async def test_an_identity_leaves_sealed_for_matching_and_for_one_participant(en
 
     sealed = profiles[participants["e-1"]].identity
     raw = base64.b64decode(sealed)
-    cipher = AESGCM(secret_key(enrollment.settings.transport_key_file))
+    cipher = AESGCM(read_key(enrollment.settings.transport_key_file))
     opened = cipher.decrypt(raw[:12], raw[12:], participants["e-1"].encode())
     assert json.loads(opened) == {"identity": "Zoë 🌍", "wish": "same"}
     assert profiles[participants["e-2"]].identity is None

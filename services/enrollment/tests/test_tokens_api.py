@@ -11,7 +11,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
-from enrollment.keys import UnusableKey, secret_key, signing_key
+from enrollment.keys import signing_key
+from events.runtime.encryption import UnusableKey, read_key
 
 
 async def test_a_token_names_an_opaque_subject_and_keeps_the_roles(enrollment):
@@ -108,7 +109,7 @@ async def test_an_external_id_stands_nowhere_in_clear(enrollment):
 
     async with enrollment.running.service.read_pool.connect() as conn:
         rows = (await conn.exec_driver_sql("select blind_index, subject from identities")).all()
-    key = secret_key(enrollment.settings.blind_index_key_file)
+    key = read_key(enrollment.settings.blind_index_key_file)
     assert [tuple(row) for row in rows] == [(hmac.digest(key, b"e-104", hashlib.sha256), subject)]
 
 
@@ -147,13 +148,3 @@ def test_a_signing_key_that_is_none_is_named_and_not_shown(tmp_path, text):
 
     with pytest.raises(UnusableKey, match=r"signing\.jwk"):
         signing_key(path, make=False)
-
-
-@pytest.mark.parametrize("text", [None, "not base64!", base64.b64encode(b"short").decode()])
-def test_a_secret_key_must_hold_32_bytes(tmp_path, text):
-    path = tmp_path / "blind"
-    if text is not None:
-        path.write_text(text)
-
-    with pytest.raises(UnusableKey, match="blind"):
-        secret_key(path)

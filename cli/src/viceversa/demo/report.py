@@ -125,7 +125,7 @@ def show_where_to_look(console: Console, surroundings: Surroundings, *, runs_on:
         table.add_row("Kafka", f"{surroundings.kafka}, topics viceversa.<service>.v1")
         table.add_row("addresses, passwords", str(surroundings.described_in))
     else:
-        table.add_row("the platform, running on", "viceversa up, or viceversa demo --keep")
+        table.add_row("the platform, running on", "make up, or make demo ARGS=--keep")
     table.add_row("every span of every trace", str(surroundings.spans))
     table.add_row("one event followed end to end", "docs/flow.md")
     table.add_row("subscribing to events", "docs/subscribers.md")

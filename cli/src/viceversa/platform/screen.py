@@ -27,6 +27,8 @@ _STYLES = {
     State.WAITING: "dim",
 }
 
+_WIDTH_OF_A_FILE = 132
+
 
 def table_of(processes: Sequence[Process]) -> Table:
     """One row a process."""
@@ -47,7 +49,15 @@ def table_of(processes: Sequence[Process]) -> Table:
 
 
 class SteadyConsole(Console):
-    """Falls silent when nobody reads its output any more, instead of ending the process that writes."""
+    """Falls silent when nobody reads its output any more, instead of ending the process that writes.
+
+    A file or a pipe has no width; lines for it are long, so that no word of a table is cut. COLUMNS says otherwise.
+    """
+
+    def __init__(self, *, highlight: bool = True) -> None:
+        super().__init__(highlight=highlight)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _WIDTH_OF_A_FILE
 
     def on_broken_pipe(self) -> None:
         """Let later output, and what is buffered still, go nowhere."""

@@ -7,19 +7,13 @@ from collections.abc import Collection
 
 from enrollment.domain.participant import Participant
 from enrollment.domain.program import Program
-from events.contracts.authorization import Relation
+from events.contracts.authorization import Relation, relations_of
 from events.runtime.http import Caller
-
-_BY_ROLE = {
-    "administrator": Relation.ADMINISTRATOR,
-    "operator": Relation.OPERATOR,
-    "auditor": Relation.AUDITOR,
-}
 
 
 def to_program(caller: Caller, program: Program, regions: Collection[str] | None = None) -> set[Relation]:
     """Relations to a program, or to these regions of it."""
-    found = {_BY_ROLE[role] for role in caller.roles if role in _BY_ROLE}
+    found = relations_of(caller.roles)
     theirs = program.coordinators.get(caller.subject, ())
     if theirs and (regions is None or set(theirs) & set(regions)):
         found.add(Relation.COORDINATOR)

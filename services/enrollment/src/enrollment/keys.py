@@ -1,6 +1,5 @@
-"""Keys in files: 32 bytes in base64, or a private JSON Web Key (RFC 7517, RFC 8037)."""
+"""The key that signs tokens, in a file: a private JSON Web Key (RFC 7517, RFC 8037)."""
 
-import base64
 import json
 import os
 from contextlib import suppress
@@ -9,22 +8,7 @@ from pathlib import Path
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-_BYTES = 32
-
-
-class UnusableKey(ValueError):
-    """A key file does not hold what it must. The message names the file, never what stands in it."""
-
-
-def secret_key(path: Path) -> bytes:
-    """Raises UnusableKey."""
-    try:
-        key = base64.b64decode(path.read_text().strip(), validate=True)
-    except (OSError, ValueError) as error:
-        raise UnusableKey(f"{path} cannot be read as base64 ({type(error).__name__})") from None
-    if len(key) != _BYTES:
-        raise UnusableKey(f"{path} holds {len(key)} bytes; {_BYTES} are needed")
-    return key
+from events.runtime.encryption import UnusableKey
 
 
 def signing_key(path: Path, *, make: bool) -> OKPKey:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from enrollment import api, domain
 from enrollment.identities import blind_index
-from enrollment.keys import secret_key, signing_key
+from enrollment.keys import signing_key
 from enrollment.projections import FROM_STORE, FROM_TOPICS
 from enrollment.publish import PUBLICATIONS
 from enrollment.settings import Settings
 from enrollment.tokens import IdentityProvider, TokenIssuer
 from enrollment.transport import sealer
+from events.runtime.encryption import read_key
 from events.runtime.http.authentication import JwksUrl
 from events.runtime.private_events import EventTypes
 from events.runtime.service import ServiceDefinition, serve
@@ -21,8 +22,8 @@ def definition(settings: Settings) -> ServiceDefinition:
     key = signing_key(settings.token_signing_key_file, make=settings.environment == "local")
     routes = partial(
         api.routes,
-        blind=blind_index(secret_key(settings.blind_index_key_file)),
-        seal=sealer(secret_key(settings.transport_key_file)),
+        blind=blind_index(read_key(settings.blind_index_key_file)),
+        seal=sealer(read_key(settings.transport_key_file)),
         provider=IdentityProvider(
             JwksUrl(settings.identity_provider_jwks_url), settings.identity_provider_issuer, settings.token_audience
         ),

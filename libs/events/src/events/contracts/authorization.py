@@ -4,7 +4,7 @@ A caller is allowed when one of the relations they have to the thing stands in t
 see does not exist for them (404).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 
@@ -24,6 +24,18 @@ class Relation(StrEnum):
     ADMINISTRATOR = "administrator"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+
+
+_BY_ROLE = {
+    "administrator": Relation.ADMINISTRATOR,
+    "operator": Relation.OPERATOR,
+    "auditor": Relation.AUDITOR,
+}
+
+
+def relations_of(roles: Collection[str]) -> set[Relation]:
+    """What the roles in a token make of a caller, whatever is asked for."""
+    return {_BY_ROLE[role] for role in roles if role in _BY_ROLE}
 
 
 def _row(*relations: Relation) -> frozenset[Relation]:

@@ -8,15 +8,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, Uuid, and_, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events.contracts.authorization import Relation
+from events.contracts.authorization import Relation, relations_of
 from events.contracts.kinds import Role
 from events.membership.tables import coordinators, members
-
-_BY_ROLE = {
-    "administrator": Relation.ADMINISTRATOR,
-    "operator": Relation.OPERATOR,
-    "auditor": Relation.AUDITOR,
-}
 
 
 class Caller(Protocol):
@@ -71,7 +65,7 @@ async def relations(
             exists().where(theirs, members.c.program == program, members.c.region == func.any(coordinators.c.regions)),
         )
     row = (await conn.execute(select(is_self, exists().where(assigned)))).one()
-    found = {Relation.ANYONE} | {_BY_ROLE[role] for role in caller.roles if role in _BY_ROLE}
+    found = {Relation.ANYONE} | relations_of(caller.roles)
     if row[0]:
         found.add(Relation.SELF)
     if row[1]:

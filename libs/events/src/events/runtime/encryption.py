@@ -51,11 +51,18 @@ class UnreadableKey(ValueError):
     """A data key or a sealed field was changed, or belongs to another key, subject, event or field."""
 
 
+class UnusableKey(ValueError):
+    """A key file does not hold what it must. The message names the file, never what stands in it."""
+
+
 def read_key(path: Path) -> bytes:
-    """A 256-bit key, base64 in a file. Raises ValueError when the file holds anything else."""
-    key = base64.b64decode(path.read_text().strip(), validate=True)
+    """A 256-bit key, base64 in a file. Raises UnusableKey."""
+    try:
+        key = base64.b64decode(path.read_text().strip(), validate=True)
+    except (OSError, ValueError) as error:
+        raise UnusableKey(f"{path} cannot be read as base64 ({type(error).__name__})") from None
     if len(key) != _KEY_BYTES:
-        raise ValueError(f"{path.name} must hold 32 bytes in base64")
+        raise UnusableKey(f"{path} holds {len(key)} bytes; {_KEY_BYTES} are needed")
     return key
 
 

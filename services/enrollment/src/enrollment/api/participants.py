@@ -9,8 +9,7 @@ from enrollment import access, commands, queries
 from enrollment.domain.participant import PARTICIPANT, Participant, Status, place_of
 from enrollment.domain.program import PROGRAM, terms_of
 from events.contracts.authorization import Relation
-from events.runtime.http import Answer, Call, Edge, IfMatch, decode_cursor, encode_cursor
-from events.runtime.http.answers import BadCursor
+from events.runtime.http import Answer, Call, Edge, IfMatch, decode_id_cursor, encode_cursor
 
 
 def routes(edge: Edge) -> APIRouter:
@@ -38,7 +37,7 @@ def routes(edge: Edge) -> APIRouter:
         regions = terms_of(state).regions if everywhere else state.coordinators[call.caller.subject]
         async with edge.read() as conn:
             page = await queries.participants_of_program(
-                conn, edge.codec, program, regions, after=_place(cursor), limit=limit
+                conn, edge.codec, program, regions, after=decode_id_cursor(cursor), limit=limit
             )
             places = {participant: place_of(person) for participant, person in page.people.items()}
             known = await queries.details(conn, edge.codec, [place.subject for place in places.values()])
@@ -78,19 +77,6 @@ def routes(edge: Edge) -> APIRouter:
         )
 
     return router
-
-
-def _place(cursor: str | None) -> UUID | None:
-    """Raises BadCursor."""
-    match decode_cursor(cursor):
-        case None:
-            return None
-        case (str(place),):
-            try:
-                return UUID(place)
-            except ValueError:
-                raise BadCursor from None
-    raise BadCursor
 
 
 def _shown(participant: UUID, state: Participant, display_name: str | None) -> dict[str, Any]:

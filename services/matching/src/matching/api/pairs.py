@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from events import membership
 from events.contracts.authorization import Relation
 from events.contracts.kinds import Role
-from events.runtime.http import Answer, Call, Edge, decode_cursor, encode_cursor
-from events.runtime.http.answers import BadCursor
+from events.runtime.http import Answer, Call, Edge, decode_id_cursor, encode_cursor
 from events.runtime.refusals import NotFound
 from matching import queries
 from matching.domain.pair import State, pair_stream
@@ -44,7 +43,9 @@ def routes(edge: Edge) -> APIRouter:
             regions = None
             if Relation.ADMINISTRATOR not in relations:
                 regions = await membership.coordinated_regions(conn, call.caller.subject, program)
-            found = await queries.pairs_of_program(conn, program, regions=regions, after=_place(cursor), limit=limit)
+            found = await queries.pairs_of_program(
+                conn, program, regions=regions, after=decode_id_cursor(cursor), limit=limit
+            )
         last = found[-1].pair if len(found) == limit else None
         return call.reply(
             Answer({"items": [_listed(each) for each in found], "next": last and encode_cursor(str(last))})
@@ -99,15 +100,3 @@ def _listed(pair: ListedPair) -> dict[str, Any]:
         "mentee_region": pair.mentee_region,
         "state": pair.state,
     }
-
-
-def _place(cursor: str | None) -> UUID | None:
-    match decode_cursor(cursor):
-        case None:
-            return None
-        case (str() as pair,):
-            try:
-                return UUID(pair)
-            except ValueError:
-                raise BadCursor from None
-    raise BadCursor

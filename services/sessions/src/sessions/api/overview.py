@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from events import membership
 from events.contracts.authorization import Relation
-from events.runtime.http import Answer, Call, Edge, decode_cursor, encode_cursor
-from events.runtime.http.answers import BadCursor
+from events.runtime.http import Answer, Call, Edge, decode_id_cursor, encode_cursor
 from events.runtime.refusals import NotFound
 from sessions import queries
 from sessions.api.engagement import state_of
@@ -28,7 +27,7 @@ def routes(edge: Edge) -> APIRouter:
     ) -> Response:
         """List the caller's engagements in all programs, past ones too."""
         async with edge.read() as conn:
-            found = await queries.engagements_of(conn, call.caller.subject, after=_place(cursor), limit=limit)
+            found = await queries.engagements_of(conn, call.caller.subject, after=decode_id_cursor(cursor), limit=limit)
         following = encode_cursor(str(found[-1].pair)) if len(found) == limit else None
         return call.reply(Answer({"items": [_listed(each) for each in found], "next": following}))
 
@@ -102,15 +101,3 @@ def _shown(health: queries.Health) -> Mapping[str, int | None]:
         "sessions_logged": health.sessions_logged.shown_from(health.threshold),
         "sessions_cancelled": health.sessions_cancelled.shown_from(health.threshold),
     }
-
-
-def _place(cursor: str | None) -> UUID | None:
-    match decode_cursor(cursor):
-        case None:
-            return None
-        case (str() as pair,):
-            try:
-                return UUID(pair)
-            except ValueError:
-                raise BadCursor from None
-    raise BadCursor

@@ -1,6 +1,6 @@
 """The HTTP edge: authentication, the authorization table, problem documents, `ETag`, `Idempotency-Key`, health."""
 
-from events.runtime.http.answers import Answer, IfMatch, decode_cursor, encode_cursor
+from events.runtime.http.answers import Answer, IfMatch, decode_cursor, decode_id_cursor, encode_cursor
 from events.runtime.http.authentication import Authenticator, Caller, KeySource
 from events.runtime.http.edge import Call, Edge
 
@@ -13,5 +13,6 @@ __all__ = [
     "IfMatch",
     "KeySource",
     "decode_cursor",
+    "decode_id_cursor",
     "encode_cursor",
 ]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Header, Response
 from pydantic_core import to_json
@@ -93,3 +94,16 @@ def decode_cursor(cursor: str | None) -> tuple[Any, ...] | None:
     if not isinstance(place, list):
         raise BadCursor
     return tuple(place)
+
+
+def decode_id_cursor(cursor: str | None) -> UUID | None:
+    """The id behind which a list goes on. Raises BadCursor."""
+    match decode_cursor(cursor):
+        case None:
+            return None
+        case (str() as place,):
+            try:
+                return UUID(place)
+            except ValueError:
+                raise BadCursor from None
+    raise BadCursor
