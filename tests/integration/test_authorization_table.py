@@ -18,7 +18,7 @@ NOT_SEEN = (401, 404)
 STALE = '"99999"'
 """No stream has come that far: whoever is allowed a change gets 412, and nothing changes."""
 
-THINGS = ("program", "participant", "round", "pair", "session", "sheet", "name", "consumer", "event")
+THINGS = ("program", "participant", "round", "pair", "session", "sheet", "name", "consumer", "event", "projection")
 
 PERSON = {
     "given_name": "Kim",
@@ -134,6 +134,7 @@ async def world(apis: Apis, program: Program) -> World:
             "name": "viceversa.PairCreated.v1",
             "consumer": "membership",
             "event": str(uuid4()),
+            "projection": "none of these",
         },
         everybody=(
             Somebody("without a token", frozenset(), {}),
@@ -182,6 +183,9 @@ def was_seen(route: Route, answer: httpx.Response) -> bool:
     if route.action.startswith("dead_letter."):
         # Nothing is dead here; whoever may retry or discard is told that, and not that there is nothing for them.
         return answer.status_code == 404 and answer.json()["type"] == "urn:problem-type:no-such-dead-letter"
+    if route.action.startswith("projection."):
+        # There is none of that name; whoever may rebuild is told that.
+        return answer.status_code == 404 and answer.json()["type"] == "urn:problem-type:no-such-projection"
     return answer.status_code not in NOT_SEEN
 
 

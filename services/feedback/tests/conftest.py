@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,8 +10,10 @@ import pytest
 from events.contracts.enrollment import ParticipantWithdrawn, ProgramClosed, ProgramOpened
 from events.contracts.matching import PairCreated, PairEnded
 from events.contracts.sessions import SessionLogged
-from events.testing.memory import Memory
-from feedback.domain.sheet import SheetOpened
+from events.testing.memory import NOON, Memory
+from feedback import commands
+from feedback.domain.instruments import CURRENT
+from feedback.domain.sheet import Attributes, SheetOpened
 from feedback.subscribers import REACTIONS
 
 
@@ -79,6 +81,39 @@ class Sample:
 
     def session_logged(self, number: int) -> SessionLogged:
         return SessionLogged(pair=self.pair, program=self.program, number=number, minutes=50)
+
+
+@pytest.fixture(scope="session")
+def answer() -> Callable[..., None]:
+    """Answer a sheet."""
+
+    def answer(memory: Feedback, opened: SheetOpened, at: datetime = NOON) -> None:
+        ratings = dict.fromkeys(CURRENT[opened.instrument].questions[opened.role], 3)
+        given = commands.answer_sheet(
+            opened.sheet, ratings, None, attributes=Attributes(region="emea"), author=uuid4(), now=at, expected=None
+        )
+        memory.run(given)
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def everything_happens(answer: Callable[..., None]) -> Callable[[Feedback, Sample], None]:
+    """A pair that met three times; some sheets answered, some announced, some closed, some open."""
+
+    def happen(memory: Feedback, sample: Sample) -> None:
+        memory.hear(sample.program_opened)
+        memory.hear(sample.pair_created)
+        for number in (1, 2, 3):
+            memory.hear(sample.session_logged(number))
+        opened = memory.all(SheetOpened)
+        for sheet in opened[:5]:
+            answer(memory, sheet)
+        for sheet in opened[:2]:
+            memory.run(commands.announce_answers(sheet.sheet, uuid4(), day=NOON.date()))
+        memory.hear(sample.mentor_withdrawn)
+
+    return happen
 
 
 @pytest.fixture

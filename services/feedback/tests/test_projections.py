@@ -15,9 +15,8 @@ from events.contracts.enrollment import WorkProfileSet
 from events.runtime.consuming import Received
 from events.runtime.database import create_pool
 from events.runtime.migrations import upgrade
-from feedback import clock, commands, queries
-from feedback.domain.instruments import CURRENT
-from feedback.domain.sheet import Attributes, SheetOpened, State
+from feedback import clock, queries
+from feedback.domain.sheet import SheetOpened, State
 from feedback.projections import FROM_STORE, apply_units, metadata, sheets
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -39,27 +38,9 @@ async def project(conn, log):
             await projection.apply(conn, handled)
 
 
-def answer(memory, opened, at=NOON):
-    ratings = dict.fromkeys(CURRENT[opened.instrument].questions[opened.role], 3)
-    attributes = Attributes(region="emea")
-    memory.run(
-        commands.answer_sheet(opened.sheet, ratings, None, attributes=attributes, author=uuid4(), now=at, expected=None)
-    )
-
-
 @pytest.fixture
-def history(memory, sample):
-    """A pair that met three times; some sheets answered, some announced, some closed, some open."""
-    memory.hear(sample.program_opened)
-    memory.hear(sample.pair_created)
-    for number in (1, 2, 3):
-        memory.hear(sample.session_logged(number))
-    opened = memory.all(SheetOpened)
-    for sheet in opened[:5]:
-        answer(memory, sheet)
-    for sheet in opened[:2]:
-        memory.run(commands.announce_answers(sheet.sheet, uuid4(), day=NOON.date()))
-    memory.hear(sample.mentor_withdrawn)
+def history(memory, sample, everything_happens):
+    everything_happens(memory, sample)
     return memory
 
 
@@ -116,7 +97,7 @@ async def test_only_open_sheets_are_to_be_done(conn, history, sample):
     assert {held.state for held in todo} == {State.OPEN}
 
 
-async def test_answers_are_announced_once_their_hour_has_ended_and_never_before(conn, memory, sample):
+async def test_answers_are_announced_once_their_hour_has_ended_and_never_before(conn, memory, sample, answer):
     memory.hear(sample.program_opened)
     memory.hear(sample.pair_created)
     first, second = memory.all(SheetOpened)
@@ -132,7 +113,7 @@ async def test_answers_are_announced_once_their_hour_has_ended_and_never_before(
     assert len(await clock.due_announcements(conn, NOON + timedelta(minutes=120))) == 1
 
 
-async def test_the_batch_is_shuffled_and_every_submission_has_an_id_of_its_own(conn, memory, sample):
+async def test_the_batch_is_shuffled_and_every_submission_has_an_id_of_its_own(conn, memory, sample, answer):
     memory.hear(sample.program_opened)
     memory.hear(sample.pair_created)
     for number in range(1, 40):

@@ -26,7 +26,8 @@ from events.contracts.registry import PublishedEvent
 from events.testing.memory import NOON, Memory
 from matching import commands
 from matching.domain.candidate import candidate_stream
-from matching.domain.pair import pair_stream
+from matching.domain.ending import EndDue
+from matching.domain.pair import PairProposed, pair_stream
 from matching.domain.round import RoundPolicy, round_stream
 from matching.drafting import make_draft
 from matching.subscribers import reactions
@@ -175,6 +176,31 @@ def joining(memory: Matching, sample: Sample) -> Callable[..., UUID]:
     """Of an open program: somebody takes part."""
     memory.hear(sample.program_opened)
     return lambda role, **changes: join(memory, sample, role, **changes)
+
+
+@pytest.fixture(scope="session")
+def everything_happens() -> Callable[[Matching, Sample, Callable[..., UUID]], None]:
+    """A pair made, a pair ended, a decline, a departure, a discarded draft, somebody left out, a draft in work."""
+
+    def happen(memory: Matching, sample: Sample, joining: Callable[..., UUID]) -> None:
+        for role in (Role.MENTOR, Role.MENTEE) * 4:
+            joining(role)
+        joining(Role.MENTEE)
+        memory.publish(sample, memory.draft(sample))
+        proposed = memory.all(PairProposed)
+        memory.accept_both(proposed[0].pair)
+        memory.accept_both(proposed[1].pair)
+        memory.answer(proposed[2].pair, Role.MENTOR, Answer.DECLINED)
+        memory.answer(proposed[3].pair, Role.MENTOR, Answer.ACCEPTED)
+        memory.hear(sample.rematch(proposed[0].pair))
+        memory.run(commands.end_pair(proposed[0].pair, now=memory.all(EndDue)[0].due_at))
+        memory.hear(sample.withdrawn(proposed[3].mentee))
+        discarded = memory.draft(sample)
+        expected = memory.version(round_stream(discarded))
+        memory.run(commands.discard(discarded, program_id=sample.program, now=NOON, actor=uuid4(), expected=expected))
+        memory.draft(sample)
+
+    return happen
 
 
 @pytest.fixture(scope="session")

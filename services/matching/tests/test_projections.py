@@ -14,10 +14,8 @@ import matching
 from events.contracts.kinds import Answer, Role
 from events.runtime.database import create_pool
 from events.runtime.migrations import upgrade
-from matching import clock, commands, queries
-from matching.domain.ending import EndDue
+from matching import clock, queries
 from matching.domain.pair import PairProposed
-from matching.domain.round import round_stream
 from matching.projections import FROM_STORE, metadata
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -48,24 +46,8 @@ async def rows(conn):
 
 
 @pytest.fixture
-def history(memory, sample, joining):
-    """A pair made, a pair ended, a decline, a departure, a discarded draft, somebody left out, a draft in work."""
-    for role in (Role.MENTOR, Role.MENTEE) * 4:
-        joining(role)
-    joining(Role.MENTEE)
-    memory.publish(sample, memory.draft(sample))
-    proposed = memory.all(PairProposed)
-    memory.accept_both(proposed[0].pair)
-    memory.accept_both(proposed[1].pair)
-    memory.answer(proposed[2].pair, Role.MENTOR, Answer.DECLINED)
-    memory.answer(proposed[3].pair, Role.MENTOR, Answer.ACCEPTED)
-    memory.hear(sample.rematch(proposed[0].pair))
-    memory.run(commands.end_pair(proposed[0].pair, now=memory.all(EndDue)[0].due_at))
-    memory.hear(sample.withdrawn(proposed[3].mentee))
-    discarded = memory.draft(sample)
-    expected = memory.version(round_stream(discarded))
-    memory.run(commands.discard(discarded, program_id=sample.program, now=NOON, actor=uuid4(), expected=expected))
-    memory.draft(sample)
+def history(memory, sample, joining, everything_happens):
+    everything_happens(memory, sample, joining)
     return memory
 
 

@@ -16,6 +16,7 @@ from events.runtime.database import create_pool
 from events.runtime.migrations import (
     add_dead_letters,
     add_positions_of_dead_letters,
+    add_rebuilds,
     await_upgrade,
     create_runtime_tables,
     upgrade,
@@ -43,6 +44,7 @@ def all_runtime_tables(op: Operations) -> None:
     create_runtime_tables(op)
     add_dead_letters(op)
     add_positions_of_dead_letters(op)
+    add_rebuilds(op)
 
 
 @pytest.mark.parametrize(

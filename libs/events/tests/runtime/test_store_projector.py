@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from events.runtime.hints import Hints
 from events.runtime.projecting import StoreProjection
 from events.runtime.store_projector import StoreProjector
+from events.runtime.telemetry import projection_age
 from events.testing.counters import Database, Increased, increase
 from events.testing.eventually import eventually
 
@@ -107,3 +108,14 @@ async def test_a_connection_that_dies_in_the_middle_of_a_page_costs_nothing(
     await eventually(caught_up)
     running.cancel()
     assert killed
+
+
+async def test_how_old_the_tables_are_is_measured(database: Database, totals: Totals, monkeypatch: pytest.MonkeyPatch):
+    ages: list[tuple[float, dict[str, str]]] = []
+    monkeypatch.setattr(projection_age, "set", lambda age, labels: ages.append((age, labels)))
+    monkeypatch.setattr("events.runtime.store_projector._MEASURE_EVERY", 0.0)
+    await database.commands.execute(increase(uuid4()))
+    await projector(database, totals).catch_up()
+    (first, labels), *_, (last, _) = ages
+    assert first > last == 0
+    assert labels == {"projection": "totals"}

@@ -55,6 +55,9 @@ TABLE: Mapping[str, frozenset[Relation]] = {
     "dead_letters.list": _row(Relation.OPERATOR),
     "dead_letter.retry": _row(Relation.OPERATOR),
     "dead_letter.discard": _row(Relation.OPERATOR),
+    "projections.list": _row(Relation.OPERATOR),
+    "projection.rebuild": _row(Relation.OPERATOR),
+    "projection.verify": _row(Relation.OPERATOR),
     # enrollment
     "token.exchange": _row(_PUBLIC),
     "keys.read": _row(_PUBLIC),

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     exists,
+    func,
     literal,
     null,
     select,
@@ -54,6 +55,7 @@ _KNOWN = union_all(
         for table, still in ((waiting, ()), (dead_letters, (dead_letters.c.discarded_at.is_(None),)))
     ),
 )
+_WAITING = select(func.count()).select_from(waiting).where(waiting.c.consumer == bindparam("consumer"))
 
 
 class OvertakenByAMember(Exception):
@@ -106,6 +108,10 @@ class Inbox:
             else:
                 keys.add(key)
         return ids, keys
+
+    async def waiting(self, conn: AsyncConnection) -> int:
+        """How many messages of this consumer wait."""
+        return await conn.scalar(_WAITING, {"consumer": self.consumer}) or 0
 
     async def take_in(self, conn: AsyncConnection, messages: Sequence[Message]) -> None:
         """Record the messages, after their effects. After a zombie's race it fails, and undoes all."""

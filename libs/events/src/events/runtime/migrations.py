@@ -113,6 +113,24 @@ def add_positions_of_dead_letters(op: Any) -> None:  # noqa: ANN401 - as below
     op.alter_column("dead_letters", "position", server_default=sa.text("nextval('waiting_position_seq')"))
 
 
+def add_rebuilds(op: Any) -> None:  # noqa: ANN401 - as below
+    """The fourth: wishes to rebuild a projection. Written out and never changed."""
+    op.create_table(
+        "rebuilds",
+        sa.Column("projection", sa.Text, primary_key=True),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("requested_by", sa.Uuid, nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True)),
+        sa.Column("finished_at", sa.DateTime(timezone=True)),
+        sa.Column("phase", sa.Text, nullable=False),
+        sa.Column("events_done", sa.BigInteger, server_default=sa.text("0"), nullable=False),
+        sa.Column("events_total", sa.BigInteger, server_default=sa.text("0"), nullable=False),
+        sa.Column("failure", sa.Text),
+        sa.Column("differences", JSONB),
+    )
+
+
 def create_runtime_tables(op: Any) -> None:  # noqa: ANN401 - alembic's operations are a dynamic proxy
     """First migration of every service: the runtime's tables as they were then.
 

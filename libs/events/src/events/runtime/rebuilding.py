@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from events.runtime import shadow
 from events.runtime.codec import Codec
 from events.runtime.comparing import Comparison, compared
-from events.runtime.database import asyncpg_url, is_lock_wait
+from events.runtime.database import asyncpg_url, autocommitting, is_lock_wait
 from events.runtime.leadership import leader
 from events.runtime.projecting import Projection
 from events.runtime.shadow import Shadow, ShapeChanged
@@ -30,7 +30,8 @@ from events.runtime.store import BEGINNING, Position
 _log = structlog.get_logger(__name__)
 
 _PAGE = 2_000
-_CONNECTIONS = 3
+_CONNECTIONS = 4
+"""To read, to write, to hold writers off, to compare."""
 _LOCK_TIMEOUT_MS = 200
 """Readers queue behind a lock that is waited for. Less than PostgreSQL's deadlock_timeout: nobody else fails."""
 _PAUSE = 0.1
@@ -82,19 +83,17 @@ class Rebuild:
         self,
         projection: Projection,
         source: Source,
-        lead: AsyncConnection,
+        reading: AsyncConnection,
         pool: AsyncEngine,
-        home: str,
         *,
         report: Report = _unreported,
         page: int = _PAGE,
     ) -> None:
-        self.lead = lead
-        """The connection that holds the lock, in autocommit; it reads, one statement at a time."""
+        self.reading = reading
+        """In autocommit; one statement at a time."""
         self._projection = projection
         self._source = source
         self._pool = pool
-        self._home = home
         self._report = report
         self._page = page
         self._shadow: Shadow | None = None
@@ -127,7 +126,7 @@ class Rebuild:
         made = await self._begin()
         pauses = _pauses()
         while True:
-            await self._fill(made, until=await self._source.position(self.lead))
+            await self._fill(made, until=await self._source.position(self.reading))
             await self._tell("comparing", at_once=True)
             async with self._pool.connect() as conn:
                 await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -149,8 +148,8 @@ class Rebuild:
         self._filled = _Filled()
         async with self._pool.begin() as conn:
             tables = [table.name for table in self._projection.tables]
-            made = self._shadow = await shadow.create(conn, self._home, self._projection.name, tables)
-        self._total = await self._source.count(self.lead)
+            made = self._shadow = await shadow.create(conn, self._projection.name, tables)
+        self._total = await self._source.count(self.reading)
         await self._tell("filling", at_once=True)
         return made
 
@@ -162,6 +161,7 @@ class Rebuild:
             while (window := await reading).entries:
                 reading = asyncio.create_task(self._read(self._filled.with_(window), until))
                 async with self._pool.begin() as conn:
+                    await made.come_first(conn)
                     self._filled = await self._applied(conn, made, window)
                 pages += 1
                 if pages & (pages - 1) == 0:  # each time that they have doubled: a plan made for few rows is never left
@@ -174,7 +174,7 @@ class Rebuild:
 
     async def _read(self, filled: _Filled, until: Position) -> Window:
         await self._tell("filling")
-        return await self._source.read(self.lead, filled.position, self._page, until=until)
+        return await self._source.read(self.reading, filled.position, self._page, until=until)
 
     async def _applied(self, conn: AsyncConnection, made: Shadow, window: Window) -> _Filled:
         await made.advance(conn, self._filled.position, window.end)
@@ -191,6 +191,7 @@ class Rebuild:
         async with self._pool.connect() as conn:
             await conn.execute(text(f"set local lock_timeout = {_LOCK_TIMEOUT_MS}"))
             await conn.execute(text("set local synchronous_commit = on"))
+            await made.come_first(conn)
             await self._source.hold(conn)
             await made.lock_writers_out(conn)
             window = await self._source.read(conn, self._filled.position, self._page, gated=False)
@@ -210,6 +211,7 @@ class Rebuild:
             await barrier.execute(text(f"set local lock_timeout = {_LOCK_TIMEOUT_MS}"))
             await made.lock_writers_out(barrier)
             async with self._pool.begin() as writing:
+                await made.come_first(writing)
                 until = await self._source.position(writing)
                 window = await self._source.read(writing, self._filled.position, self._page, until=until, gated=False)
                 filled = await self._applied(writing, made, window)
@@ -229,7 +231,7 @@ class Rebuild:
         if at_once or monotonic() - self._reported >= _REPORT_EVERY:
             self._reported = monotonic()
             done = self._filled.entries
-            await self._report(self.lead, Progress(phase, done, max(done, self._total)))
+            await self._report(self.reading, Progress(phase, done, max(done, self._total)))
 
 
 @asynccontextmanager
@@ -237,16 +239,17 @@ async def opened(
     database_url: str, projection: Projection, codec: Codec, *, report: Report = _unreported, page: int = _PAGE
 ) -> AsyncIterator[Rebuild]:
     """Wait until no other process rebuilds this projection; what is not switched in the end is removed."""
-    async with leader(database_url, f"rebuild {projection.name}") as lead:
-        home = str(await lead.scalar(select(func.current_schema())))
-        pool = _pool(database_url, projection.name, home)
-        rebuild = Rebuild(projection, source_of(projection, codec), lead, pool, home, report=report, page=page)
-        try:
-            yield rebuild
-        finally:
-            with suppress(DBAPIError, OSError):
-                await rebuild.discard()
-            await pool.dispose()
+    pool = _pool(database_url, f"rebuild {projection.name}")
+    try:
+        async with leader(database_url, f"rebuild {projection.name}"), autocommitting(pool).connect() as reading:
+            rebuild = Rebuild(projection, source_of(projection, codec), reading, pool, report=report, page=page)
+            try:
+                yield rebuild
+            finally:
+                with suppress(DBAPIError, OSError):
+                    await rebuild.discard()
+    finally:
+        await pool.dispose()
 
 
 async def rebuild(database_url: str, projection: Projection, codec: Codec) -> None:
@@ -261,11 +264,9 @@ async def compare(database_url: str, projection: Projection, codec: Codec) -> Co
         return await rebuilding.compare()
 
 
-def _pool(database_url: str, projection: str, home: str) -> AsyncEngine:
-    """Connections for which a shadow's tables come before those of their home."""
+def _pool(database_url: str, name: str) -> AsyncEngine:
     settings = {
-        "application_name": f"rebuild {projection}",
-        "search_path": f'"{shadow.schema_of(projection)}", "{home}"',
+        "application_name": name,
         "plan_cache_mode": "force_generic_plan",
         "jit": "off",
         # A crash may lose the last pages, and with them this attempt; the switch waits for the disk.

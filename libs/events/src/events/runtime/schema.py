@@ -120,6 +120,22 @@ dead_letters = Table(
 
 dead_letters.add_is_dependent_on(waiting)
 
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("projection", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("requested_by", Uuid, nullable=False),
+    Column("requested_at", DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("phase", Text, nullable=False),
+    Column("events_done", BigInteger, server_default=text("0"), nullable=False),
+    Column("events_total", BigInteger, server_default=text("0"), nullable=False),
+    Column("failure", Text),
+    Column("differences", JSONB),
+)
+
 subject_keys = Table(
     "subject_keys",
     metadata,

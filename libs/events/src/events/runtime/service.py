@@ -37,10 +37,12 @@ from events.runtime.http.application import create_application
 from events.runtime.http.authentication import Authenticator, JwksUrl
 from events.runtime.http.dead_letters import dead_letter_routes
 from events.runtime.http.edge import Edge
+from events.runtime.http.projections import projection_routes
 from events.runtime.migrations import await_upgrade, upgrade
 from events.runtime.private_events import EventTypes
 from events.runtime.projecting import Projection, StoreProjection, TopicProjection
 from events.runtime.publishing import Publications
+from events.runtime.rebuilds import Rebuilder
 from events.runtime.relay import Relay
 from events.runtime.settings import ServiceSettings
 from events.runtime.store_projector import StoreProjector
@@ -127,10 +129,11 @@ class Service:
         return create_application(self.definition.name, edge, routes, self.readiness, self.hints.committed)
 
     def routes(self, edge: Edge) -> APIRouter:
-        """The service's own, and those over what its consumers could not apply."""
+        """The service's own, and those of operators."""
         router = APIRouter()
         router.include_router(self.definition.routes(edge))
         router.include_router(dead_letter_routes(edge, self.consumers))
+        router.include_router(projection_routes(edge, self.definition.projections, self.write_pool))
         return router
 
     def relay(self) -> Relay:
@@ -157,6 +160,10 @@ class Service:
             StoreProjector(self.write_pool, self.codec, projection, self.hints.reader())
             for projection in self.definition.store_projections
         ]
+
+    def rebuilder(self) -> Rebuilder:
+        """Carries out operators' wishes to make a projection again."""
+        return Rebuilder(self.settings.database_url, self.write_pool, self.codec, self.definition.projections)
 
     def due_worker(self) -> DueWorker:
         """Whatever the clock makes due."""
@@ -297,6 +304,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
             readers.append(_start(service, service.relay().run()))
         if "projector" in roles:
             readers += [_start(service, projector.run()) for projector in service.projectors()]
+            readers.append(_start(service, service.rebuilder().run()))
             if service.definition.due:
                 consuming.append(_start(service, service.due_worker().run()))
         if "consumer" in roles and service.consumers:

@@ -1,7 +1,7 @@
 """A second set of a projection's tables, in a schema of its own, to be filled beside the live ones and to replace them.
 
-Statements name tables without a schema, so a projection's `apply` writes here on a connection whose `search_path` has
-the shadow's schema first. Its tables are made from the live tables' own definitions, not from the code's: a newer
+Statements name tables without a schema, so a projection's `apply` writes here in a transaction for which the shadow's
+schema comes first. Its tables are made from the live tables' own definitions, not from the code's: a newer
 version may have added a column already.
 """
 
@@ -110,6 +110,10 @@ class Shadow:
             schema=self.schema,
         )
 
+    async def come_first(self, conn: AsyncConnection) -> None:
+        """Let statements find these tables before the live ones until the transaction ends."""
+        await conn.execute(text(f"set local search_path = {_quoted(self.schema)}, {_quoted(self.home)}"))
+
     async def advance(self, conn: AsyncConnection, before: Position, after: Position) -> None:
         """Move the shadow's cursor. First in a page's transaction, so that two can never apply one page.
 
@@ -175,8 +179,9 @@ def schema_of(projection: str) -> str:
     return f"rebuild_{re.sub('[^a-z0-9]+', '_', projection.lower())}"
 
 
-async def create(conn: AsyncConnection, home: str, projection: str, tables: Sequence[str]) -> Shadow:
-    """Make an empty shadow of tables in `home`, in place of what an earlier attempt left. Raises CannotRebuild."""
+async def create(conn: AsyncConnection, projection: str, tables: Sequence[str]) -> Shadow:
+    """Make an empty shadow, in place of what an earlier attempt left. Raises CannotRebuild."""
+    home = str(await conn.scalar(select(func.current_schema())))
     schema = schema_of(projection)
     names: dict[str, Any] = {"home": _quoted(home), "tables": list(tables)}
     unlike = (await conn.scalars(_UNLIKE, names)).all()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal_column,
     select,
     tuple_,
 )
@@ -136,7 +137,7 @@ class _Log:
 _EVENTS = _Log(events, events.c.type, STORED)
 _INBOX = _Log(
     inbox,
-    inbox.c.headers["ce_type"].astext,
+    inbox.c.headers.op("->>")(literal_column("'ce_type'")),
     (cast(inbox.c.headers, Text), cast(inbox.c.payload, Text)),
     inbox.c.consumer == bindparam("consumer", type_=Text),
 )

@@ -219,6 +219,22 @@ _BACKLOG = select(
 )
 
 
+_AGE = (
+    select(func.extract("epoch", func.clock_timestamp() - events.c.recorded_at))
+    .where(
+        tuple_(events.c.transaction_id, events.c.sequence)
+        > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger))
+    )
+    .order_by(events.c.transaction_id, events.c.sequence)
+    .limit(1)
+)
+
+
+async def age(conn: AsyncConnection, after: Position) -> float:
+    """For how many seconds the next entry of a reader has been there; 0 when it has read all."""
+    return float(await conn.scalar(_AGE, after._asdict()) or 0)
+
+
 async def backlog(conn: AsyncConnection, after: Position) -> tuple[int, float]:
     """How many events a reader has before it, and for how many seconds the gate has held back the oldest of them.
 

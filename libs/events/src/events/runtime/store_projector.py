@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +13,7 @@ from events.runtime.database import is_transient
 from events.runtime.hints import Reader
 from events.runtime.logs import named
 from events.runtime.projecting import StoreProjection
+from events.runtime.telemetry import projection_age
 
 _log = structlog.get_logger(__name__)
 
@@ -19,6 +21,7 @@ _POLL = 1.0
 _PAGE = 500
 _PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_MEASURE_EVERY = 5.0
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class StoreProjector:
     wake: Reader
     page: int = _PAGE
     _has_cursor: bool = False
+    _measured: float = float("-inf")
 
     @property
     def cursor(self) -> str:
@@ -60,8 +64,17 @@ class StoreProjector:
             async with self.pool.begin() as conn:
                 await cursors.read(conn, self.cursor)
             self._has_cursor = True
+        await self._measure()
         while await self.step():
-            pass
+            await self._measure()
+
+    async def _measure(self) -> None:
+        if monotonic() - self._measured < _MEASURE_EVERY:
+            return
+        self._measured = monotonic()
+        async with self.pool.connect() as conn:
+            age = await store.age(conn, await cursors.peek(conn, self.cursor))
+        projection_age.set(age, {"projection": self.projection.name})
 
     async def step(self) -> bool:
         """Project one page; False when there was nothing to do, or another process does it."""

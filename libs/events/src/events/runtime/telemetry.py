@@ -34,6 +34,7 @@ process_duration = METER.create_histogram("messaging.process.duration", unit="s"
 inbox_duplicates = METER.create_counter("consumer.duplicates", unit="{message}")
 waiting_for_cause = METER.create_up_down_counter("consumer.waiting", unit="{message}")
 relay_lag = METER.create_gauge("relay.lag", unit="{event}")
+projection_age = METER.create_gauge("projection.age", unit="s")
 gate_age = METER.create_gauge("store.gate.age", unit="s")
 dead_lettered = METER.create_counter("consumer.dead_letters", unit="{message}")
 consumer_stopped = METER.create_up_down_counter("consumer.stopped_partitions", unit="{partition}")
