@@ -14,6 +14,7 @@ from benchmarks.consuming import figures as consuming
 from benchmarks.figures import Figure, Say, keep, settle, show
 from benchmarks.http import figures as http
 from benchmarks.latency import figures as latency
+from benchmarks.rebuilding import figures as rebuilding
 from benchmarks.relay import figures as relay
 from benchmarks.servers import Servers, started
 from benchmarks.store import figures as store
@@ -25,6 +26,7 @@ GROUPS: dict[str, Callable[[Servers, int, Say], list[Figure]]] = {
     "relay": relay.measure,
     "consuming": consuming.measure,
     "latency": latency.measure,
+    "rebuilding": rebuilding.measure,
 }
 
 

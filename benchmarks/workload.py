@@ -32,3 +32,11 @@ class LogWork:
     kafka: str
     topic: str
     messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildWork:
+    """One measurement of a rebuild: so many readings, a multiple of 1,000."""
+
+    database_url: str
+    readings: int

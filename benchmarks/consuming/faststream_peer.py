@@ -43,7 +43,7 @@ def reacted_per_second(work: LogWork) -> float:
 
 async def project(conn: AsyncConnection, event: MeterRead, _: Mapping[str, str]) -> None:
     """The same upsert, with one row."""
-    await conn.execute(UPSERT, parameters([event]))
+    await conn.execute(UPSERT, parameters([(event.meter, event)]))
 
 
 async def react(conn: AsyncConnection, event: MeterRead, headers: Mapping[str, str]) -> None:

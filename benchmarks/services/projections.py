@@ -1,16 +1,19 @@
 """What reporting shows: the last reading of every meter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.services.contracts import MeterRead
+from benchmarks.services.domain import ReadingTaken
 from events.runtime.consuming import Received
 from events.runtime.database import unnest
-from events.runtime.projecting import TopicProjection
+from events.runtime.private_events import Recorded
+from events.runtime.projecting import StoreProjection, TopicProjection
 
 metadata = MetaData()
 
@@ -40,14 +43,14 @@ UPSERT = _INSERT.on_conflict_do_update(
 )
 
 
-def parameters(events: Sequence[MeterRead]) -> dict[str, list[Any]]:
+def parameters(events: Iterable[tuple[UUID, MeterRead | ReadingTaken]]) -> dict[str, list[Any]]:
     """Parameters of UPSERT: one row a meter."""
-    last: dict[Any, MeterRead] = {}
-    count: dict[Any, int] = {}
-    for event in events:
-        count[event.meter] = count.get(event.meter, 0) + 1
-        if event.meter not in last or event.reading >= last[event.meter].reading:
-            last[event.meter] = event
+    last: dict[UUID, MeterRead | ReadingTaken] = {}
+    count: dict[UUID, int] = {}
+    for meter, event in events:
+        count[meter] = count.get(meter, 0) + 1
+        if meter not in last or event.reading >= last[meter].reading:
+            last[meter] = event
     return {
         "meter": list(last),
         "reading": [event.reading for event in last.values()],
@@ -59,9 +62,15 @@ def parameters(events: Sequence[MeterRead]) -> dict[str, list[Any]]:
 
 async def apply_readings(conn: AsyncConnection, received: Sequence[Received[MeterRead]]) -> None:
     """One statement for any number of readings."""
-    await conn.execute(UPSERT, parameters([each.event for each in received]))
+    await conn.execute(UPSERT, parameters((each.event.meter, each.event) for each in received))
 
 
+async def apply_own_readings(conn: AsyncConnection, recorded: Sequence[Recorded[ReadingTaken]]) -> None:
+    """The same over metering's own store."""
+    await conn.execute(UPSERT, parameters((each.stream_id, each.event) for each in recorded))
+
+
+FROM_STORE = (StoreProjection("last_readings", (ReadingTaken,), apply_own_readings, (last_readings,)),)
 FROM_TOPICS = (
     TopicProjection(name="last_readings", handles=(MeterRead,), apply=apply_readings, tables=(last_readings,)),
 )

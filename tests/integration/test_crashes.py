@@ -18,7 +18,16 @@ from integration.topics import everything_told, nobody_is_behind, told_of
 # Groups notice a dead member only after its session has run out, and each test here kills one.
 pytestmark = pytest.mark.timeout(600)
 
-OF_THE_RUNTIME = {"alembic_version", "clock", "cursors", "idempotent_requests", "inbox", "subject_keys", "waiting"}
+OF_THE_RUNTIME = {
+    "alembic_version",
+    "clock",
+    "cursors",
+    "idempotent_requests",
+    "inbox",
+    "rebuilds",
+    "subject_keys",
+    "waiting",
+}
 CRASH_POINT = Path(__file__).with_name("crash_point.py")
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from viceversa.demo.command import demo
-from viceversa.operations import dead_letters
+from viceversa.operations import dead_letters, projections
 from viceversa.platform.foreground import run_until_signalled
 from viceversa.platform.presence import presence, stop_platform
 from viceversa.platform.refusal import refusals_are_told
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 topics = typer.Typer(no_args_is_help=True, help="The topics of a real Kafka.")
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters.commands, name="dead-letters")
+app.add_typer(projections.commands, name="projections")
 
 
 @app.callback()
