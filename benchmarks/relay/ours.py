@@ -23,6 +23,7 @@ from events.runtime.hints import Hints
 from events.runtime.private_events import EventTypes
 from events.runtime.relay import Relay
 from events.runtime.schema import cursors, events, metadata
+from events.runtime.sending import Sender
 
 WARM = 500
 LOOKS = 0.01
@@ -41,15 +42,14 @@ async def _rate(work: LogWork) -> float:
         await conn.run_sync(projected.create_all)
     codec = Codec(EventTypes(METERING_EVENTS), Keyring(pool, FileKeyWrapper(bytes(32))))
     hints = Hints(None, "benchmarks")
-    relay = Relay(
-        database_url=work.database_url,
+    sender = Sender(
         bootstrap_servers=work.kafka,
         codec=codec,
         publications=PUBLICATIONS,
         source="/viceversa/local/metering",
         schema_base="http://127.0.0.1:8000/v1/schemas",
-        wake=hints.reader(),
     )
+    relay = Relay(work.database_url, sender, hints.reader())
     running = asyncio.gather(relay.run(), hints.watch(pool))
     await _append(pool, codec, WARM)
     await _relayed(pool)

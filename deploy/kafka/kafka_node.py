@@ -75,6 +75,11 @@ class Node:
         self._properties.write_text(settings)
 
     @property
+    def address(self) -> str:
+        """Where clients reach it."""
+        return f"localhost:{self.port}"
+
+    @property
     def pid(self) -> int | None:
         """Of the process that runs now."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
@@ -122,15 +127,15 @@ class Node:
 
 
 @contextmanager
-def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[str]:
-    """Start a broker with an empty log; yields its address `localhost:port`, then stops it and deletes its log."""
+def running_node(*, partitions: int = 4, port: int | None = None, within: float = 60.0) -> Iterator[Node]:
+    """Start a broker with an empty log; yields it, then stops it and deletes its log."""
     folder = Path(tempfile.mkdtemp(prefix="viceversa-kafka-"))
     try:
         node = Node(folder, port=port or Ports().choose(None), partitions=partitions)
         node.format()
         try:
             node.start(within)
-            yield f"localhost:{node.port}"
+            yield node
         finally:
             node.stop()
     finally:
@@ -193,8 +198,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with running_node(port=arguments.port, partitions=arguments.partitions) as address:
-            print(address, flush=True)
+        with running_node(port=arguments.port, partitions=arguments.partitions) as node:
+            print(node.address, flush=True)
             ended.wait()
     except KafkaUnavailable as reason:
         print(reason, file=sys.stderr)

@@ -76,6 +76,22 @@ class Program:
         """What a power cut does."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """What a machine does that swaps, or is moved: nothing runs, and no socket closes."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def says(self, *events: str) -> list[str]:
+        """Which of these events its log tells, in order."""
+        whole_lines, _, _ = self.log.read_text().rpartition("\n")
+        told = [line["event"] for line in map(json.loads, whole_lines.splitlines())]
+        return [event for event in told if event in events]
+
     def stop(self) -> None:
         """What an operator does."""
         # uvicorn alone ends by the signal it was sent, once it has shut down in order.

@@ -60,6 +60,8 @@ class Servers:
     postgres: str
     """URL of a superuser."""
     redis: str
+    restart_kafka: Callable[[], None] | None = None
+    """Kills the broker and starts it again on its log; None where there is no such broker."""
 
 
 def choose() -> Choice:
@@ -107,11 +109,20 @@ def running(kind: Kind) -> Iterator[Servers]:
         if kind is Kind.CONTAINERS:
             yield Servers(kind, *_start_containers(stack))
             return
-        broker = kafka_node.running_node(partitions=PARTITIONS) if kind is Kind.JARS else local_broker()
-        yield Servers(kind, *(stack.enter_context(server) for server in (broker, embedded_server(), fake_redis())))
+        postgres, redis = stack.enter_context(embedded_server()), stack.enter_context(fake_redis())
+        if kind is Kind.LOCAL:
+            yield Servers(kind, stack.enter_context(local_broker()), postgres, redis)
+            return
+        node = stack.enter_context(kafka_node.running_node(partitions=PARTITIONS))
+
+        def restart_kafka() -> None:
+            node.kill()
+            node.start()
+
+        yield Servers(kind, node.address, postgres, redis, restart_kafka)
 
 
-def _start_containers(stack: ExitStack) -> tuple[str, str, str]:
+def _start_containers(stack: ExitStack) -> tuple[str, str, str, Callable[[], None]]:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only where there is an engine
 
     port = Ports().choose(None)
@@ -132,7 +143,15 @@ def _start_containers(stack: ExitStack) -> tuple[str, str, str]:
     postgres_url = f"postgresql://postgres:test@{host}:{postgres.get_exposed_port(5432)}/postgres"
     until_it_answers("PostgreSQL", lambda: connect(postgres_url))
     until_it_answers("Kafka", lambda: list_topics(f"localhost:{port}"))
-    return f"localhost:{port}", postgres_url, f"redis://{host}:{redis.get_exposed_port(6379)}"
+
+    def restart_kafka() -> None:
+        container = kafka.get_wrapped_container()
+        container.kill()
+        container.wait()
+        container.start()
+        until_it_answers("Kafka", lambda: list_topics(f"localhost:{port}"))
+
+    return f"localhost:{port}", postgres_url, f"redis://{host}:{redis.get_exposed_port(6379)}", restart_kafka
 
 
 def kafka_settings(advertised: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from events.contracts.authorization import TABLE
-from events.runtime.http.application import create_application
+from events.runtime.http.application import Health, create_application
 from events.runtime.http.edge import Edge
 from events.runtime.service import ServiceDefinition
 
@@ -56,7 +56,7 @@ def inputs(document: Schema) -> Iterator[tuple[str, Schema]]:
 def test_every_input_of_a_service_has_a_bound(definitions: dict[str, ServiceDefinition], service: str) -> None:
     nothing: Any = None
     edge = Edge(table=TABLE, authenticator=nothing, commands=nothing, codec=nothing, pool=nothing, clock=nothing)
-    document = create_application(service, edge, definitions[service].routes, nothing, nothing).openapi()
+    document = create_application(service, edge, definitions[service].routes, Health(nothing), nothing).openapi()
     known = document["components"]["schemas"]
 
     given = list(inputs(document))

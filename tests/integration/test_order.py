@@ -1,12 +1,11 @@
 """Of one key a subscriber hears version after version, however many change the same stream at once."""
 
 import asyncio
-from collections import defaultdict
 
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Pair, Program, permitted
-from integration.topics import everything_told, told_of
+from integration.topics import everything_told, first_versions, told_of
 
 PLANNED_BY_EACH = 6
 
@@ -34,12 +33,7 @@ async def test_versions_of_a_key_arrive_in_order_under_concurrent_changes_of_the
         assert len(planned) == len(sides) * PLANNED_BY_EACH
 
     await eventually(all_told)
-    versions: dict[tuple[str, bytes], list[int]] = defaultdict(list)
-    known: set[str] = set()
-    for event in await everything_told(platform.servers.kafka):
-        if event["id"] not in known:
-            known.add(event["id"])
-            versions[event.topic, event.key].append(event.sequence)
+    versions = first_versions(await everything_told(platform.servers.kafka))
     assert max(len(seen) for seen in versions.values()) >= 4 * PLANNED_BY_EACH
     for place, seen in versions.items():
         assert seen == sorted(seen), place

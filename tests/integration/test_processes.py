@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -15,6 +17,8 @@ from integration.scenario import Program
 from integration.servers import Kind
 
 pytestmark = pytest.mark.timeout(600)
+
+CRASH_POINT = Path(__file__).with_name("crash_point.py")
 
 
 async def test_the_roles_of_a_service_work_together_from_a_process_each(platform: Platform, program: Program):
@@ -82,3 +86,32 @@ async def test_a_process_that_stops_leaves_its_consumer_groups_at_once(platform:
     groups = admin.describe_consumer_groups(["matching.reactor", "matching.membership"])
     found = [await asyncio.to_thread(group.result, 10) for group in groups.values()]
     assert [(group.state, group.members) for group in found] == [(ConsumerGroupState.EMPTY, [])] * 2
+
+
+async def test_a_consumer_that_falls_silent_asks_for_a_restart_and_one_that_gets_on_does_not(
+    platform: Platform, program: Program, tmp_path: Path
+):
+    matching, group, soon = platform.services["matching"], "matching.membership", {"STANDS_STILL_AFTER_SECONDS": "8"}
+    matching.stop()
+    reached = tmp_path / "reached"
+    command = (sys.executable, str(CRASH_POINT), "matching", group, str(reached))
+    silent = platform.another("matching", "consumer", *command).start(**soon).ready()
+    working = platform.another("matching", "relay").start(**soon).ready()
+    path = f"/v1/programs/{program.id}/participants"
+    person = {name: value for name, value in program.person("mentor", 1).items() if value}
+    await program.administrator.post("enrollment", path, person)
+    await eventually(reached.exists)
+
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+
+        async def asked() -> None:
+            answer = await client.get(f"{silent.url}/livez")
+            assert answer.status_code == 503
+            still = answer.json()["stands_still"]
+            assert {name.split()[0] for name in still} == {group}
+            assert min(still.values()) >= 8
+
+        await eventually(asked)
+        assert "progress" in (await client.get(f"{silent.url}/readyz")).json()["missing"]
+        answer = await client.get(f"{working.url}/livez")
+        assert (answer.status_code, answer.json()) == (200, {"status": "alive", "stands_still": {}})

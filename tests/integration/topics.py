@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,17 @@ async def everything_told(kafka: str, topics: tuple[str, ...] = TOPICS) -> list[
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 told += [Told(r.topic, r.partition, r.offset, r.key, tuple(r.headers), r.value) for r in records]
     return [event for event in told if "ce_type" in dict(event.headers)]
+
+
+def first_versions(told: Iterable[Told]) -> dict[tuple[str, bytes], list[int]]:
+    """Versions of each key of each topic, in the order in which each event came first."""
+    versions: dict[tuple[str, bytes], list[int]] = defaultdict(list)
+    known: set[str] = set()
+    for event in told:
+        if event["id"] not in known:
+            known.add(event["id"])
+            versions[event.topic, event.key].append(event.sequence)
+    return versions
 
 
 def told_of(event: str, **data: Any) -> Callable[[Told], bool]:

@@ -18,7 +18,7 @@ from events.contracts.authorization import TABLE, Relation
 from events.runtime.database import create_pool
 from events.runtime.http import Answer, Call, Edge, IfMatch, decode_cursor, encode_cursor
 from events.runtime.http.answers import BadCursor
-from events.runtime.http.application import create_application
+from events.runtime.http.application import Health, create_application
 from events.runtime.http.edge import RouteWithoutRow
 from events.runtime.private_events import EventTypes, UnknownEventType
 from events.runtime.refusals import NotFound
@@ -359,7 +359,7 @@ def application(service: RunningService, made) -> FastAPI:
         pool=service.service.read_pool,
         clock=service.service.clock,
     )
-    return create_application("test", edge, made, service.service.readiness, lambda: None)
+    return create_application("test", edge, made, Health(service.service.readiness), lambda: None)
 
 
 @pytest.mark.parametrize("cursor", ["%%%", "bm8", "e30", "A" * 1001, base64.b64encode(b"[" * 370).decode()])

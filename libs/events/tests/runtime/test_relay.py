@@ -6,14 +6,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import OutOfOrderSequenceNumber
+from aiokafka.producer.sender import Sender as AiokafkaSender
+from aiokafka.producer.sender import SendProduceReqHandler
 from confluent_kafka import Producer
+from sqlalchemy import text
 
 from events.contracts.envelope import decode
 from events.contracts.sessions import AgreementSigned, SessionLogged
-from events.runtime import cursors
+from events.runtime import cursors, sending, store
 from events.runtime.hints import Hints
-from events.runtime.relay import MessageTooLarge, Relay
-from events.runtime.store import BEGINNING
+from events.runtime.leadership import Contender
+from events.runtime.relay import Relay
+from events.runtime.sending import MessageTooLarge, Sender
+from events.runtime.shards import shards
+from events.runtime.store import BEGINNING, Shard
 from events.testing.counters import Database, Increased, increase
 from events.testing.eventually import eventually
 
@@ -38,18 +45,15 @@ def kafka() -> Iterator[str]:
     del keeper
 
 
-def relay(database: Database, kafka: str, **more) -> Relay:
-    return Relay(
-        database_url=database.url,
+def relay(database: Database, kafka: str, *, source: str = "/test", kind: type[Sender] = Sender, **more) -> Relay:
+    sender = kind(
         bootstrap_servers=kafka,
         codec=database.codec,
         publications=PUBLICATIONS,
-        source="/test",
+        source=source,
         schema_base="http://test/v1/schemas",
-        wake=Hints(None, "").reader(),
-        poll=0.05,
-        **more,
     )
+    return Relay(database.url, sender, Hints(None, "").reader(), **{"poll": 0.05, **more})
 
 
 @asynccontextmanager
@@ -61,6 +65,20 @@ async def relaying(*relays: Relay) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def end_session_of(database: Database, leadership: str) -> None:
+    """What the server does when the one who leads falls silent."""
+    ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = :name"
+    async with database.pool.connect() as conn:
+        assert (await conn.scalars(text(ended), {"name": leadership})).all()
+
+
+async def nothing_is_before(database: Database, *names: str) -> None:
+    """Each of these cursors stands at the end of the log."""
+    async with database.pool.connect() as conn:
+        standing, end = await cursors.beginning_with(conn, "relay"), await store.newest(conn)
+    assert [standing.get(name) for name in names] == [end] * len(names)
 
 
 @asynccontextmanager
@@ -140,7 +158,7 @@ async def test_a_relay_that_dies_between_sending_and_its_cursor_repeats_and_lose
 async def test_a_publication_that_no_message_can_carry_is_never_skipped(
     database: Database, kafka: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("events.runtime.relay._LARGEST_VALUE", 50)
+    monkeypatch.setattr("events.runtime.sending._LARGEST_VALUE", 50)
     await database.commands.execute(increase(uuid4()))
     stuck = relay(database, kafka)
     async with asyncio.timeout(20):
@@ -153,8 +171,7 @@ async def test_a_publication_that_no_message_can_carry_is_never_skipped(
 async def test_two_relays_at_once_make_duplicates_and_no_disorder(database: Database, kafka: str):
     counters = [uuid4() for _ in range(5)]
     # Under another source each holds a lock of its own, as after a partition that hid the leader's death.
-    both = [relay(database, kafka, page=9), relay(database, kafka, page=5)]
-    both[1].source = "/twin"
+    both = [relay(database, kafka, page=9), relay(database, kafka, page=5, source="/twin")]
     async with subscribed(kafka) as records, relaying(*both):
         for _ in range(10):
             await database.commands.execute_all([increase(counter) for counter in counters])
@@ -162,13 +179,134 @@ async def test_two_relays_at_once_make_duplicates_and_no_disorder(database: Data
     assert first_occurrences(records) == {counter: list(range(1, 11)) for counter in counters}
 
 
-async def test_a_cursor_of_another_name_publishes_the_same_again_from_the_beginning(database: Database, kafka: str):
+async def test_a_page_that_a_frozen_leader_sends_after_it_was_replaced_comes_again_and_overtakes_nothing(
+    database: Database, kafka: str
+):
+    counter = uuid4()
+    await database.commands.execute_all([increase(counter) for _ in range(8)])
+    frozen, thawed, sent = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Frozen(Sender):
+        async def send(self, entries) -> None:
+            if frozen.is_set():
+                return await Sender.send(self, entries)
+
+            async def once_thawed() -> None:
+                await thawed.wait()
+                await Sender.send(self, entries)
+                sent.set()
+
+            self.late = asyncio.create_task(once_thawed())
+            frozen.set()
+            return await asyncio.Event().wait()
+
+    async with subscribed(kafka) as records, relaying(relay(database, kafka, page=5, kind=Frozen)):
+        await eventually(frozen.is_set)
+        await end_session_of(database, "/test relay")
+        async with relaying(relay(database, kafka, page=5)):
+            await eventually(lambda: first_occurrences(records)[counter] == list(range(1, 9)))
+            thawed.set()
+            await eventually(sent.is_set)
+            await database.commands.execute(increase(counter))
+            await eventually(lambda: first_occurrences(records)[counter] == list(range(1, 10)))
+            await eventually(lambda: len(records) > 9)
+        await eventually(lambda: nothing_is_before(database, "relay"))
+
+
+async def test_numbers_of_shards_that_change_under_load_lose_nothing_and_disorder_no_key(
+    database: Database, kafka: str
+):
+    counters = [uuid4() for _ in range(12)]
+
+    async def load() -> None:
+        for _ in range(10):
+            await database.commands.execute_all([increase(counter) for counter in counters])
+
+    def divided(*numbers: int) -> list[Relay]:
+        contender = Contender()
+        return [
+            relay(database, kafka, page=7, shard=shard, contender=contender)
+            for number in numbers
+            for shard in shards(number)
+        ]
+
+    async with subscribed(kafka) as records:
+
+        def arrived() -> int:
+            return sum(map(len, first_occurrences(records).values()))
+
+        loads = []
+        # One and four run at once for a while, as when a service is rolled out.
+        for i, numbers in enumerate([(1,), (1, 4), (4,), (2,)]):
+            async with relaying(*divided(*numbers)):
+                loads.append(asyncio.create_task(load()))
+                await eventually(lambda i=i: arrived() >= 120 * i + 60)
+        await asyncio.gather(*loads)
+        async with relaying(*divided(2)):
+            await eventually(lambda: arrived() == 480)
+            await eventually(lambda: nothing_is_before(database, "relay 1 of 2", "relay 2 of 2"))
+    assert first_occurrences(records) == {counter: list(range(1, 41)) for counter in counters}
+
+
+async def test_a_shard_whose_streams_are_quiet_passes_over_what_others_publish(database: Database, kafka: str):
+    counter = UUID(int=4)
+    await database.commands.execute_all([increase(counter) for _ in range(3)])
+    quiet = relay(database, kafka, shard=Shard(1, 2))
+    async with relaying(quiet):
+        await eventually(lambda: nothing_is_before(database, quiet.cursor))
+
+
+async def test_a_producer_that_failed_for_good_is_replaced(
+    database: Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+):
+    counter = uuid4()
+    failed = asyncio.Event()
+
+    async def lost_track(*_) -> None:
+        failed.set()
+        raise OutOfOrderSequenceNumber
+
+    async with subscribed(kafka) as records, relaying(relay(database, kafka)):
+        await database.commands.execute(increase(counter))
+        await eventually(lambda: len(records) == 1)
+        with monkeypatch.context() as broker:
+            # aiokafka #1017: the producer's task ends, and every batch that it is given from then on fails.
+            broker.setattr(AiokafkaSender, "_send_produce_req", lost_track)
+            await database.commands.execute(increase(counter))
+            await eventually(failed.is_set)
+        await eventually(lambda: first_occurrences(records)[counter] == [1, 2])
+
+
+async def test_a_producer_that_sends_again_for_ever_is_replaced_and_ends(
+    database: Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+):
+    counter = uuid4()
+    produce = SendProduceReqHandler.do
+
+    async def away(handler, _) -> None:
+        await produce(handler, 4711)  # no node of that number answers
+
+    monkeypatch.setattr(sending, "_PAGE_MAY_TAKE", 0.5)
+    monkeypatch.setattr(sending, "_TO_STOP", 0.2)
+    sends_on = relay(database, kafka)
+    async with subscribed(kafka) as records, relaying(sends_on):
+        await eventually(lambda: sends_on.sender._producer is not None)
+        first = sends_on.sender._producer
+        with monkeypatch.context() as broker:
+            broker.setattr(SendProduceReqHandler, "do", away)
+            await database.commands.execute(increase(counter))
+            await eventually(lambda: sends_on.sender._producer not in (first, None))
+        await eventually(lambda: first_occurrences(records)[counter] == [1])
+        assert first._sender.sender_task.done()
+
+
+async def test_a_relay_of_another_name_publishes_the_same_again_from_the_beginning(database: Database, kafka: str):
     counter = uuid4()
     await database.commands.execute_all([increase(counter) for _ in range(5)])
     async with subscribed(kafka) as records:
-        async with relaying(relay(database, kafka, cursor="relay one")):
+        async with relaying(relay(database, kafka, name="relay one")):
             await eventually(lambda: len(records) >= 5)
-        async with relaying(relay(database, kafka, cursor="relay two")):
+        async with relaying(relay(database, kafka, name="relay two")):
             await eventually(lambda: len(records) >= 10)
 
     def told(some):

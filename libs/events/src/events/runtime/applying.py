@@ -62,6 +62,8 @@ class Applier:
         self.dead = DeadLetters(name)
         self.applied_at = float("-inf")
         """When a message last had its effect, in machine time."""
+        self.failed_at = float("-inf")
+        """When something last failed: what is tried again does not stand still."""
         self.parkings = 0
         """How often something was made to wait."""
         self.parked_keys: set[UUID] = set()
@@ -116,6 +118,7 @@ class Applier:
                     effect = await self._effect(conn, todo, processing)
                     await self._settle(conn, source, effect, parked)
             except BaseException as error:
+                self.failed_at = self.time.now()
                 for span in processing:
                     span.end(error)
                 raise
@@ -210,6 +213,7 @@ class Applier:
             except Exception as error:
                 if not is_transient(error):
                     raise
+                self.failed_at = self.time.now()
                 _log.warning("the database failed; again", consumer=self.name, error=named(error))
                 await self.time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

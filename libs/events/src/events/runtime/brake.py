@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from time import monotonic
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+
+from events.runtime.offsets import GroupOffsets
 
 _log = structlog.get_logger(__name__)
 
@@ -30,15 +30,13 @@ class CommittedOffsets:
         furthest: int = 1_000,
         loud_after: float = 15.0,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
-        self._topics_of = {
-            group: [topic for topic, names in groups.items() if group in names]
+        self._groups = {
+            group: GroupOffsets(bootstrap_servers, group, [topic for topic, names in groups.items() if group in names])
             for group in sorted({name for names in groups.values() for name in names})
         }
         self._furthest = furthest
         self._loud_after = loud_after
         self._pages = 0
-        self._consumers: dict[str, AIOKafkaConsumer] = {}
 
     async def hold(self) -> None:
         """Wait until no group is further behind than allowed."""
@@ -48,53 +46,21 @@ class CommittedOffsets:
         since, told = monotonic(), False
         while (group := await self._furthest_behind()) is not None:
             if not told and monotonic() - since > self._loud_after:
-                _log.error("relay waits for a group that stands still", group=group, topics=self._topics_of[group])
+                _log.error("relay waits for a group that stands still", group=group, topics=self._groups[group].topics)
                 told = True
             await asyncio.sleep(_PAUSE)
 
     async def close(self) -> None:
         """Close the connections."""
-        consumers, self._consumers = self._consumers, {}
-        for consumer in consumers.values():
-            with suppress(KafkaError):
-                await consumer.stop()
+        for offsets in self._groups.values():
+            await offsets.close()
 
     async def _furthest_behind(self) -> str | None:
         try:
-            for group in self._topics_of:
-                if await self._is_behind(group):
+            for group, offsets in self._groups.items():
+                if any(progress.behind > self._furthest for progress in (await offsets.progress()).values()):
                     return group
         except KafkaError:
             # The relay's own sends meet the same broker and say what is wrong with it.
             await self.close()
         return None
-
-    async def _is_behind(self, group: str) -> bool:
-        consumer = self._consumers.get(group) or await self._connected(group)
-        places = sorted(consumer.assignment())
-        ends = await consumer.end_offsets(places)
-        for place in places:
-            if ends[place] - (await consumer.committed(place) or 0) > self._furthest:
-                return True
-        return False
-
-    async def _connected(self, group: str) -> AIOKafkaConsumer:
-        places = await self._partitions(self._topics_of[group])
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, group_id=group, enable_auto_commit=False)
-        self._consumers[group] = consumer
-        await consumer.start()
-        # Once: aiokafka fails an assertion when an assignment changes under it.
-        consumer.assign(places)
-        return consumer
-
-    async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """All partitions; aiokafka knows them once one of a topic is assigned and was asked for."""
-        async with AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers) as consumer:
-            first = [TopicPartition(topic, 0) for topic in topics]
-            consumer.assign(first)
-            await consumer.end_offsets(first)
-            return [
-                TopicPartition(topic, partition)
-                for topic in topics
-                for partition in sorted(consumer.partitions_for_topic(topic) or ())
-            ]

@@ -76,6 +76,8 @@ class Consumer:
         self.name = name
         self.group = group
         self.effects = effects
+        self.assigned: set[TopicPartition] = set()
+        """Partitions of this member."""
         self.stopped: dict[TopicPartition, str] = {}
         """Partitions that stand still, and why."""
         self._applier = Applier(name, group, pool, effects, time or LoopTime())
@@ -83,6 +85,11 @@ class Consumer:
         self._first_failed: dict[TopicPartition, float] = {}
         self._failures: dict[TopicPartition, int] = defaultdict(int)
         self._resuming: dict[TopicPartition, Timer] = {}
+
+    @property
+    def failed_at(self) -> float:
+        """When it last failed to apply something, by the monotonic clock."""
+        return self._applier.failed_at
 
     async def handle(self, records: Sequence[Record], partitions: Partitions) -> None:
         """Apply one batch. Returns when offsets may be committed; raises only when it is cancelled."""
@@ -268,8 +275,13 @@ class Consumer:
         partitions.pause(place)
         self._resuming[place] = self._applier.time.call_later(pause, partial(self._resume, place, partitions))
 
+    def given(self, places: Collection[TopicPartition]) -> None:
+        """These belong to this member from now on."""
+        self.assigned |= set(places)
+
     def revoked(self, places: Collection[TopicPartition]) -> None:
         """These belong to another member of the group now: where they stand, and why, is for that one to say."""
+        self.assigned -= set(places)
         for place in places:
             self._failures.pop(place, None)
             self._first_failed.pop(place, None)

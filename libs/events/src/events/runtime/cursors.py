@@ -27,6 +27,12 @@ async def peek(conn: AsyncConnection, name: str) -> Position:
     return Position(*row) if row else BEGINNING
 
 
+async def beginning_with(conn: AsyncConnection, prefix: str) -> dict[str, Position]:
+    """All cursors whose names begin so."""
+    statement = select(cursors.c.name, *_POSITION).where(cursors.c.name.startswith(prefix, autoescape=True))
+    return {name: Position(*place) for name, *place in await conn.execute(statement)}
+
+
 async def lock(conn: AsyncConnection, name: str) -> Position | None:
     """The cursor's position, locked until the transaction ends; None while another process holds it."""
     statement = select(*_POSITION).where(cursors.c.name == name).with_for_update(skip_locked=True)

@@ -47,8 +47,8 @@ class DueWorker:
         """Run as leader; stands by while another leads. Cancel to stop."""
         while True:
             try:
-                async with leader(self.database_url, f"{self.service} due work") as lead:
-                    while not lead.closed:
+                async with leader(self.database_url, f"{self.service} due work"):
+                    while True:
                         await self.once()
                         await self._wait()
             except Exception as error:

@@ -33,18 +33,23 @@ from events.runtime.effects import Reactor, TopicProjector
 from events.runtime.encryption import FileKeyWrapper, Keyring, read_key
 from events.runtime.group_commit import GroupCommit
 from events.runtime.hints import Hints
-from events.runtime.http.application import create_application
+from events.runtime.http.application import Health, create_application
 from events.runtime.http.authentication import Authenticator, JwksUrl
 from events.runtime.http.dead_letters import dead_letter_routes
 from events.runtime.http.edge import Edge
 from events.runtime.http.projections import projection_routes
+from events.runtime.leadership import Contender
 from events.runtime.migrations import await_upgrade, upgrade
 from events.runtime.private_events import EventTypes
+from events.runtime.progress import Liveness, WatchedConsumer, WatchedRelay
 from events.runtime.projecting import Projection, StoreProjection, TopicProjection
 from events.runtime.publishing import Publications
 from events.runtime.rebuilds import Rebuilder
 from events.runtime.relay import Relay
+from events.runtime.sending import Sender
 from events.runtime.settings import ServiceSettings
+from events.runtime.shards import shards
+from events.runtime.store import Shard
 from events.runtime.store_projector import StoreProjector
 from events.runtime.subscription import Subscription
 
@@ -107,7 +112,9 @@ class Service:
         self.clock: Clock = TurnableClock(self.read_pool) if settings.clock_turnable else SystemClock()
         self.consumers = self._consumers()
         self.subscription: Subscription | None = None
+        self.relays = self._relays() if "relay" in settings.roles else []
         self.broker = Broker(settings.kafka_bootstrap_servers)
+        self.liveness = self._liveness()
         self.stopping = False
         self.failed = False
         """A role died: the process ends with status 1, so that whoever runs it starts it again."""
@@ -126,7 +133,8 @@ class Service:
             clock=self.clock,
         )
         routes = self.routes if "api" in settings.roles else _no_routes
-        return create_application(self.definition.name, edge, routes, self.readiness, self.hints.committed)
+        health = Health(self.readiness, lambda: self.liveness.stands_still)
+        return create_application(self.definition.name, edge, routes, health, self.hints.committed)
 
     def routes(self, edge: Edge) -> APIRouter:
         """The service's own, and those of operators."""
@@ -136,23 +144,40 @@ class Service:
         router.include_router(projection_routes(edge, self.definition.projections, self.write_pool))
         return router
 
-    def relay(self) -> Relay:
-        """The outbox's reader."""
+    def _relays(self) -> list[Relay]:
+        """The outbox's readers, one a shard."""
+        contender, number = Contender(), self.settings.relay_shards
+        return [self._relay(shard, contender) for shard in shards(number)]
+
+    def _relay(self, shard: Shard, contender: Contender) -> Relay:
         settings, name = self.settings, self.definition.name
-        relay = Relay(
-            database_url=settings.database_url,
+        sender = Sender(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             codec=self.codec,
             publications=self.definition.publications,
             source=envelope.source(settings.cell, name),
             schema_base=f"{settings.public_url or f'http://{settings.host}:{settings.port}'}/v1/schemas",
-            wake=self.hints.reader(),
         )
+        relay = Relay(settings.database_url, sender, self.hints.reader(), shard=shard, contender=contender)
         if settings.log_epoch:
-            relay.cursor = f"relay {settings.log_epoch}"
+            relay.name = f"relay {settings.log_epoch}"
             relay.brake = CommittedOffsets(settings.kafka_bootstrap_servers, followers(name))
-            relay.page = 500  # the brake looks every second page
+            relay.page = 500 // shard.of  # each one's brake looks every second page
         return relay
+
+    def _liveness(self) -> Liveness:
+        settings = self.settings
+        consumers = self.consumers if "consumer" in settings.roles else []
+        return Liveness(
+            settings.database_url,
+            f"{self.definition.name} health",
+            [
+                *(WatchedConsumer(consumer, settings.kafka_bootstrap_servers) for consumer in consumers),
+                *(WatchedRelay(relay) for relay in self.relays),
+            ],
+            self.broker.answers,
+            settings.stands_still_after_seconds,
+        )
 
     def projectors(self) -> list[StoreProjector]:
         """Readers of the service's own log."""
@@ -191,6 +216,8 @@ class Service:
             missing.append("database")
         if not await self._has_broker():
             missing.append("broker")
+        if self.liveness.stands_still:
+            missing.append("progress")
         if self.stopping:
             missing.append("stopping")
         return {
@@ -297,11 +324,13 @@ async def _running(service: Service) -> AsyncIterator[None]:
         readers.append(_start(service, service.hints.listen()))
         if "relay" in roles or "projector" in roles:
             readers.append(_start(service, service.hints.watch(service.read_pool)))
+        if "relay" in roles or "consumer" in roles:
+            readers.append(_start(service, service.liveness.watch()))
         if isinstance(service.clock, TurnableClock):
             await service.clock.read()
             readers.append(_start(service, service.clock.follow()))
         if "relay" in roles:
-            readers.append(_start(service, service.relay().run()))
+            readers += [_start(service, relay.run()) for relay in service.relays]
         if "projector" in roles:
             readers += [_start(service, projector.run()) for projector in service.projectors()]
             readers.append(_start(service, service.rebuilder().run()))

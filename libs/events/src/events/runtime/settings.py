@@ -25,6 +25,8 @@ class ServiceSettings(BaseSettings):
     cell: str = "local"
     log_epoch: str = ""
     """Names one lifetime of a broker that forgets; relays publish from the beginning to a new one."""
+    relay_shards: Annotated[int, Field(ge=1, le=64)] = 1
+    """Parts of the log that are published side by side; as many processes may lead at once."""
     clock_turnable: bool = False
     spans_file: Path | None = None
     key_encryption_key_file: Path
@@ -32,6 +34,8 @@ class ServiceSettings(BaseSettings):
     """Where other systems reach this service; stands in `ce_dataschema`."""
     longest_wait_seconds: Annotated[float, Field(gt=0)] = 3600
     """After which a message whose cause has not come is a dead letter."""
+    stands_still_after_seconds: Annotated[float, Field(gt=0)] = 120
+    """After which whatever is behind and does not get on makes the process ask for a restart (`/livez`)."""
     token_issuer: str
     token_audience: str
     token_jwks_url: str

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     Integer,
     Select,
     Text,
@@ -38,6 +39,16 @@ class Position(NamedTuple):
 
 
 BEGINNING = Position(0, 0)
+
+
+class Shard(NamedTuple):
+    """A share of the log: the streams whose hash, divided by `of`, leaves `number`. A stream is always in one."""
+
+    number: int
+    of: int
+
+
+WHOLE = Shard(0, 1)
 
 
 class StoredEvent(NamedTuple):
@@ -163,6 +174,13 @@ async def present(conn: AsyncConnection, event_ids: Iterable[UUID]) -> set[UUID]
     return set(await conn.scalars(_BY_ID, {"event_ids": list(event_ids)}))
 
 
+def _in_shard() -> ColumnElement[bool]:
+    # Ids of streams are random, so their last two bytes are a hash; PostgreSQL's own may change with its version.
+    octets = func.uuid_send(events.c.stream_id)
+    last = func.get_byte(octets, 14) * 256 + func.get_byte(octets, 15)
+    return last % bindparam("of", type_=Integer) == bindparam("number", type_=Integer)
+
+
 def _log_statement() -> Select[Any]:
     statement = select(events.c.transaction_id, events.c.sequence, *STORED).where(
         tuple_(events.c.transaction_id, events.c.sequence)
@@ -173,17 +191,20 @@ def _log_statement() -> Select[Any]:
 
 
 _LOG = _log_statement()
+_LOG_OF_SHARD = _LOG.where(_in_shard())
 
 
-async def read_log(conn: AsyncConnection, after: Position, page: int) -> list[LogEntry]:
+async def read_log(conn: AsyncConnection, after: Position, page: int, shard: Shard = WHOLE) -> list[LogEntry]:
     """The next entries of the log, in an order in which nothing is ever put before what was read.
 
     Transactions that may still commit, and all that began after them, stay behind the gate
     (`pg_snapshot_xmin`), so that an event that commits late is not skipped.
     """
-    result = await conn.execute(
-        _LOG, {"transaction_id": after.transaction_id, "sequence": after.sequence, "page": page}
-    )
+    parameters = {"transaction_id": after.transaction_id, "sequence": after.sequence, "page": page}
+    if shard == WHOLE:
+        result = await conn.execute(_LOG, parameters)
+    else:
+        result = await conn.execute(_LOG_OF_SHARD, parameters | shard._asdict())
     return [LogEntry(Position(row[0], row[1]), StoredEvent(*row[2:])) for row in result]
 
 
@@ -215,7 +236,8 @@ _BACKLOG = select(
     ),
 ).where(
     tuple_(events.c.transaction_id, events.c.sequence)
-    > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger))
+    > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)),
+    _in_shard(),
 )
 
 
@@ -235,10 +257,11 @@ async def age(conn: AsyncConnection, after: Position) -> float:
     return float(await conn.scalar(_AGE, after._asdict()) or 0)
 
 
-async def backlog(conn: AsyncConnection, after: Position) -> tuple[int, float]:
+async def backlog(conn: AsyncConnection, after: Position, shard: Shard = WHOLE) -> tuple[int, float]:
     """How many events a reader has before it, and for how many seconds the gate has held back the oldest of them.
 
     The gate's age grows while any transaction of the cluster stays open after writing.
     """
-    row = (await conn.execute(_BACKLOG, {"transaction_id": after.transaction_id, "sequence": after.sequence})).one()
+    parameters = {"transaction_id": after.transaction_id, "sequence": after.sequence, **shard._asdict()}
+    row = (await conn.execute(_BACKLOG, parameters)).one()
     return int(row[0]), float(row[1])

@@ -54,8 +54,8 @@ class Subscription:
                 _log.warning("what waits could not be released", consumer=consumer.name, error=named(error))
 
 
-class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Tells a consumer which partitions are no longer its own."""
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Tells a consumer which partitions are its own."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
@@ -64,7 +64,7 @@ class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._consumer.revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Nothing is known of them yet."""
+        self._consumer.given(assigned)
 
 
 async def _start(broker: KafkaBroker) -> None:
@@ -98,7 +98,7 @@ def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> K
         max_records=_LARGEST_BATCH,
         batch_timeout_ms=_BATCH_TIMEOUT_MS,
         decoder=_undecoded,
-        listener=_Revocations(consumer),
+        listener=_Assignments(consumer),
     )
     async def handle(message: KafkaMessage) -> None:
         records: Any = message.raw_message

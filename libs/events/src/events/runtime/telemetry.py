@@ -33,6 +33,7 @@ operation_duration = METER.create_histogram("messaging.client.operation.duration
 process_duration = METER.create_histogram("messaging.process.duration", unit="s")
 inbox_duplicates = METER.create_counter("consumer.duplicates", unit="{message}")
 waiting_for_cause = METER.create_up_down_counter("consumer.waiting", unit="{message}")
+consumer_lag = METER.create_gauge("consumer.lag", unit="{message}")
 relay_lag = METER.create_gauge("relay.lag", unit="{event}")
 projection_age = METER.create_gauge("projection.age", unit="s")
 gate_age = METER.create_gauge("store.gate.age", unit="s")

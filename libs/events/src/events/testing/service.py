@@ -18,7 +18,7 @@ from events.contracts.authorization import TABLE
 from events.contracts.envelope import Envelope
 from events.contracts.registry import PublishedEvent
 from events.runtime.consumer import Consumer
-from events.runtime.http.application import create_application
+from events.runtime.http.application import Health, create_application
 from events.runtime.http.authentication import Authenticator
 from events.runtime.http.edge import Edge
 from events.runtime.messages import Message
@@ -139,7 +139,7 @@ async def running(definition: ServiceDefinition, settings: ServiceSettings) -> A
         pool=service.read_pool,
         clock=service.clock,
     )
-    app = create_application(definition.name, edge, service.routes, service.readiness, lambda: None)
+    app = create_application(definition.name, edge, service.routes, Health(service.readiness), lambda: None)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:

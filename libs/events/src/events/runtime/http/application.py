@@ -1,6 +1,7 @@
 """The FastAPI application of one service: its routes, and those that every service has."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Response
@@ -18,8 +19,15 @@ from events.runtime.refusals import NotFound
 _LARGEST_BODY = 1_048_576
 """Bytes of a request, where its action does not say otherwise."""
 
-Readiness = Callable[[], Awaitable[dict[str, Any]]]
-"""What is not ready (empty when all is), and what stands still."""
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What orchestrators ask."""
+
+    readiness: Callable[[], Awaitable[dict[str, Any]]]
+    """What is not ready (empty when all is), and what stands still."""
+    stands_still: Callable[[], Mapping[str, float]] = dict
+    """What does not get on although a restart may mend it, and for how many seconds."""
 
 
 class Turn(BaseModel):
@@ -37,7 +45,7 @@ class _Application(FastAPI):
 
 
 def create_application(
-    name: str, edge: Edge, routes: Callable[[Edge], APIRouter], readiness: Readiness, turned: Callable[[], None]
+    name: str, edge: Edge, routes: Callable[[Edge], APIRouter], health: Health, turned: Callable[[], None]
 ) -> FastAPI:
     """The application. Raises RouteWithoutRow."""
     app = _Application(
@@ -51,21 +59,23 @@ def create_application(
     )
     problems.install(app)
     app.include_router(routes(edge))
-    app.include_router(_common(edge, readiness, turned))
+    app.include_router(_common(edge, health, turned))
     edge.check(app)
     return app
 
 
-def _common(edge: Edge, readiness: Readiness, turned: Callable[[], None]) -> APIRouter:
+def _common(edge: Edge, health: Health, turned: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/livez", **edge.action("health.live"))
     async def live() -> Response:
-        return Answer({"status": "alive"}).response()
+        still = health.stands_still()
+        found = {"status": "stuck" if still else "alive", "stands_still": {what: round(s) for what, s in still.items()}}
+        return Answer(found, status=503 if still else 200).response()
 
     @router.get("/readyz", **edge.action("health.ready"))
     async def ready() -> Response:
-        found = await readiness()
+        found = await health.readiness()
         return Answer(found, status=200 if found["ready"] else 503).response()
 
     @router.get("/v1/schemas/{name}", **edge.action("schema.read"))
