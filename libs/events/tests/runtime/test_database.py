@@ -15,6 +15,7 @@ from events.testing.counters import Database
         asyncpg.CannotConnectNowError("the database system is starting up"),
         asyncpg.AdminShutdownError("terminating connection"),
         asyncpg.DeadlockDetectedError("deadlock detected"),
+        asyncpg.IdleInTransactionSessionTimeoutError("idle-in-transaction timeout"),
         asyncpg.TooManyConnectionsError("sorry, too many clients already"),
         asyncpg.InternalClientError("cannot switch to state 12"),
         asyncpg.InterfaceError("connection is closed"),

@@ -23,8 +23,11 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeEngine
 
-_TRANSIENT_SQLSTATES = ("08", "40", "53", "57P")
-"""Connection exceptions, rollbacks by the server, exhausted resources, shutdowns (PostgreSQL, appendix A)."""
+_TRANSIENT_SQLSTATES = ("08", "25P03", "25P04", "40", "53", "57P")
+"""Connection exceptions, transactions that stood still or took too long, rollbacks by the server, exhausted resources,
+shutdowns (PostgreSQL, appendix A)."""
+_IDLE_IN_TRANSACTION = "10s"
+"""A frozen process holds every reader of the cluster's logs back for as long, if it has written."""
 
 
 def asyncpg_url(database_url: str) -> URL:
@@ -37,7 +40,12 @@ def create_pool(database_url: str, *, name: str, size: int) -> AsyncEngine:
 
     Generic plans are forced: with custom plans the store's array statements fell to a sixth of their speed in 25 s.
     """
-    settings: dict[str, Any] = {"application_name": name, "plan_cache_mode": "force_generic_plan", "jit": "off"}
+    settings: dict[str, Any] = {
+        "application_name": name,
+        "plan_cache_mode": "force_generic_plan",
+        "jit": "off",
+        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
+    }
     return create_async_engine(
         asyncpg_url(database_url),
         pool_size=size,

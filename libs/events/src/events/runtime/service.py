@@ -5,7 +5,7 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-import uvicorn
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
@@ -38,8 +37,10 @@ from events.runtime.http.authentication import Authenticator, JwksUrl
 from events.runtime.http.dead_letters import dead_letter_routes
 from events.runtime.http.edge import Edge
 from events.runtime.http.projections import projection_routes
+from events.runtime.http.server import listening
 from events.runtime.leadership import Contender
 from events.runtime.migrations import await_upgrade, upgrade
+from events.runtime.numbering import DatabaseInUse, LogIsAhead, renumber
 from events.runtime.private_events import EventTypes
 from events.runtime.progress import Liveness, WatchedConsumer, WatchedRelay
 from events.runtime.projecting import Projection, StoreProjection, TopicProjection
@@ -49,6 +50,7 @@ from events.runtime.relay import Relay
 from events.runtime.sending import Sender
 from events.runtime.settings import ServiceSettings
 from events.runtime.shards import shards
+from events.runtime.starting import check
 from events.runtime.store import Shard
 from events.runtime.store_projector import StoreProjector
 from events.runtime.subscription import Subscription
@@ -272,16 +274,27 @@ def _no_routes(_: Edge) -> APIRouter:
 
 
 def serve(define: Callable[[S], ServiceDefinition], settings_type: Callable[[], S]) -> None:
-    """Entry point of a service: `migrate` migrates and ends, nothing runs the roles until SIGTERM or SIGINT."""
+    """Entry point of a service: `migrate` and `renumber` do that and end; else roles run until SIGTERM or SIGINT."""
     settings = settings_type()
     logs.set_up(settings.log_level)
     definition = define(settings)
-    if sys.argv[1:] == ["migrate"]:
-        asyncio.run(upgrade(settings.database_url, definition.migrations))
-        return
-    if sys.argv[1:]:
-        raise SystemExit(f"usage: python -m {definition.name}.main [migrate]")
-    asyncio.run(_serve(definition, settings))
+    match sys.argv[1:]:
+        case []:
+            asyncio.run(_serve(definition, settings))
+        case ["migrate"]:
+            asyncio.run(upgrade(settings.database_url, definition.migrations))
+        case ["renumber"]:
+            asyncio.run(_renumber(settings.database_url))
+        case _:
+            raise SystemExit(f"usage: python -m {definition.name}.main [migrate | renumber]")
+
+
+async def _renumber(database_url: str) -> None:
+    try:
+        rows = await renumber(database_url)
+    except DatabaseInUse as refused:
+        raise SystemExit(f"nothing was renumbered: {refused}") from None
+    _log.info("the log is renumbered" if rows else "nothing lies ahead; nothing was renumbered", rows=rows)
 
 
 async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> None:
@@ -290,6 +303,10 @@ async def _serve(definition: ServiceDefinition, settings: ServiceSettings) -> No
         await upgrade(settings.database_url, definition.migrations)
     else:
         await await_upgrade(settings.database_url, definition.migrations)
+    try:
+        await check(settings.database_url, definition.name)
+    except LogIsAhead as refused:
+        raise SystemExit(f"{definition.name} does not start: {refused}") from None
     service = Service(definition, settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -341,38 +358,11 @@ async def _running(service: Service) -> AsyncIterator[None]:
                 service.settings.kafka_bootstrap_servers, service.consumers, service.definition.name
             )
             consuming.append(_start(service, service.subscription.run()))
-        async with _listening(service):
+        # Every role answers health, `api` answers the rest too.
+        settings = service.settings
+        application, limit = service.application(), _REQUESTS_MAY_TAKE
+        async with listening(application, settings.host, settings.port, requests_may_take=limit):
             yield
-
-
-@asynccontextmanager
-async def _listening(service: Service) -> AsyncIterator[None]:
-    """The HTTP server: every role answers health, `api` answers the rest too."""
-    settings = service.settings
-    config = uvicorn.Config(
-        service.application(),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_REQUESTS_MAY_TAKE,
-        lifespan="off",
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: the process stops its roles in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Any:  # noqa: ANN401 - uvicorn's generator type is private
-        yield
 
 
 async def _settle(commands: GroupCommit) -> None:
