@@ -35,3 +35,6 @@ async def test_a_withdrawal_is_one_trace_without_an_orphan_over_all_four_service
     seen = await eventually(whole)
     (root,) = seen.roots
     assert root.service == "enrollment"
+    for span in seen.spans:
+        if span.kind in ("producer", "consumer"):
+            assert f"{span.attributes['server.address']}:{span.attributes['server.port']}" == platform.servers.kafka

@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from events.runtime.clock import SystemClock
 from events.runtime.due import DueWork, DueWorker
+from events.runtime.group_commit import GroupCommit
+from events.runtime.refusals import OutcomeUnknown
 from events.runtime.streams import Command
 from events.testing.counters import COUNTER, NOW, Database, increase
 from events.testing.eventually import eventually
@@ -40,6 +42,19 @@ async def test_a_refusal_and_a_mistake_spare_the_rest_of_what_is_due(database: D
         ("debug", "too-much", None),
         ("error", None, "ZeroDivisionError"),
     ]
+
+
+async def test_due_work_that_met_an_outage_is_an_error_and_not_done_already(database: Database, monkeypatch):
+    async def away(_, commands):
+        return [OutcomeUnknown() for _ in commands]
+
+    async def due(*_) -> Sequence[Command]:
+        return [increase(uuid4())]
+
+    monkeypatch.setattr(GroupCommit, "execute_all", away)
+    with capture_logs() as logs:
+        await worker(database, due).once()
+    assert [(line["log_level"], line.get("error")) for line in logs] == [("error", "OutcomeUnknown")]
 
 
 async def test_of_two_workers_one_works_and_the_other_takes_over(database: Database):

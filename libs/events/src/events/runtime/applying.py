@@ -28,6 +28,7 @@ from events.runtime.telemetry import (
     context_of,
     inbox_duplicates,
     process_duration,
+    server_of,
     traceparent_of,
     waiting_for_cause,
 )
@@ -51,12 +52,15 @@ class Source(Enum):
 class Applier:
     """Applies messages of one consumer."""
 
-    def __init__(self, name: str, group: str, pool: AsyncEngine, effects: Effects, time: MachineTime) -> None:
+    def __init__(
+        self, name: str, group: str, pool: AsyncEngine, effects: Effects, time: MachineTime, *, bootstrap_servers: str
+    ) -> None:
         self.name = name
         self.group = group
         self.pool = pool
         self.effects = effects
         self.time = time
+        self._bootstrap_servers = bootstrap_servers
         self.inbox = Inbox(name)
         self.parked = ParkedMessages(name)
         self.dead = DeadLetters(name)
@@ -194,6 +198,7 @@ class Applier:
                 "messaging.consumer.group.name": self.group,
                 "messaging.message.id": str(message.id),
                 "messaging.kafka.message.key": str(message.key),
+                **server_of(self._bootstrap_servers),
             }
             if record is not None:
                 found["messaging.destination.partition.id"] = str(record.partition)

@@ -72,6 +72,7 @@ class Consumer:
         *,
         longest_wait: timedelta = _LONGEST_WAIT,
         time: MachineTime | None = None,
+        bootstrap_servers: str = "",
     ) -> None:
         self.name = name
         self.group = group
@@ -80,7 +81,7 @@ class Consumer:
         """Partitions of this member."""
         self.stopped: dict[TopicPartition, str] = {}
         """Partitions that stand still, and why."""
-        self._applier = Applier(name, group, pool, effects, time or LoopTime())
+        self._applier = Applier(name, group, pool, effects, time or LoopTime(), bootstrap_servers=bootstrap_servers)
         self._waiting = Waiting(self._applier, longest_wait)
         self._first_failed: dict[TopicPartition, float] = {}
         self._failures: dict[TopicPartition, int] = defaultdict(int)

@@ -67,7 +67,7 @@ class DueWorker:
             with batch_span(work.name, []):
                 outcomes = await self.commands.execute_all(commands)
             for outcome in outcomes:
-                if isinstance(outcome, Refusal):
+                if isinstance(outcome, Refusal) and not outcome.passes:
                     _log.debug("due work was done already", work=work.name, refusal=outcome.slug)
                 elif isinstance(outcome, BaseException):
                     _log.error("due work failed", work=work.name, error=named(outcome))

@@ -27,7 +27,14 @@ from events.runtime.message_spans import MessageSpan
 from events.runtime.private_events import Recorded
 from events.runtime.publishing import Publications
 from events.runtime.store import LogEntry
-from events.runtime.telemetry import batch_span, context_of, operation_duration, sent_messages, traceparent_of
+from events.runtime.telemetry import (
+    batch_span,
+    context_of,
+    operation_duration,
+    sent_messages,
+    server_of,
+    traceparent_of,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -112,7 +119,7 @@ class Sender:
                 published = function(event)
                 if published is not None:
                     topic, found = published.topic(), self._envelope(published, event)
-                    yield _Outgoing(published, found, topic, _send_span(topic, found, poll))
+                    yield _Outgoing(published, found, topic, _send_span(topic, found, poll, self.bootstrap_servers))
 
     def _envelope(self, published: PublishedEvent, event: Recorded[Any]) -> Envelope:
         return Envelope(
@@ -185,7 +192,7 @@ async def _send_in_order(producer: AIOKafkaProducer, place: tuple[str, int], que
         await (await producer.send_batch(batch, topic, partition=partition))
 
 
-def _send_span(topic: str, found: Envelope, poll: Sequence[trace.Link]) -> MessageSpan:
+def _send_span(topic: str, found: Envelope, poll: Sequence[trace.Link], bootstrap_servers: str) -> MessageSpan:
     return MessageSpan(
         f"send {topic}",
         SpanKind.PRODUCER,
@@ -198,5 +205,6 @@ def _send_span(topic: str, found: Envelope, poll: Sequence[trace.Link]) -> Messa
             "messaging.destination.name": topic,
             "messaging.message.id": str(found.id),
             "messaging.kafka.message.key": str(found.subject),
+            **server_of(bootstrap_servers),
         },
     )

@@ -263,6 +263,7 @@ class Service:
                 self.write_pool,
                 effects[name],
                 longest_wait=timedelta(seconds=self.settings.longest_wait_seconds),
+                bootstrap_servers=self.settings.kafka_bootstrap_servers,
             )
             for name in definition.consumers
         ]

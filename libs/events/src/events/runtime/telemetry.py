@@ -102,6 +102,12 @@ def set_up(service: str, spans: Path | None) -> TracerProvider:
     return provider
 
 
+def server_of(bootstrap_servers: str) -> dict[str, str | int]:
+    """Attributes that say which Kafka a message goes to or comes from: the first of its addresses."""
+    host, _, port = bootstrap_servers.partition(",")[0].strip().rpartition(":")
+    return {"server.address": host, "server.port": int(port)} if host and port.isdigit() else {}
+
+
 def traceparent_of(context: SpanContext) -> str | None:
     """W3C `traceparent` of a span, or None outside any."""
     if not context.is_valid:
