@@ -1,6 +1,7 @@
 """Consumers on Kafka through FastStream: batches, nothing acknowledged before it is applied."""
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> K
     broker = KafkaBroker(
         bootstrap_servers,
         client_id=client_id,
-        logger=None,
+        logger=logging.getLogger("faststream"),  # of which `logs` passes on warnings and errors
         allow_auto_create_topics=False,
         graceful_timeout=_BATCH_MAY_TAKE,
     )
