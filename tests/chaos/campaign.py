@@ -6,6 +6,7 @@ Fault after fault is injected when its time has come, whatever the one before is
 import asyncio
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -130,16 +131,19 @@ async def _happen(
 ) -> None:
     """Faults, each at its time. A load that dies ends the campaign."""
     began = time.monotonic()
+    hit: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def suffer(injection: Injection) -> None:
         await asyncio.sleep(injection.at)
         fault = faults[injection.fault]
-        say(f"{time.monotonic() - began:6.1f} s  {injection.fault} {_told(injection)}")
-        try:
-            await fault.inject(ground, injection.parameters)
-            await asyncio.sleep(injection.lasts)
-        finally:
-            await fault.heal(ground, injection.parameters)
+        # What was hit before may take longer to come back than the schedule gave it.
+        async with hit[fault.target(injection.parameters)]:
+            say(f"{time.monotonic() - began:6.1f} s  {injection.fault} {_told(injection)}")
+            try:
+                await fault.inject(ground, injection.parameters)
+                await asyncio.sleep(injection.lasts)
+            finally:
+                await fault.heal(ground, injection.parameters)
 
     async def all_of_them() -> None:
         async with asyncio.TaskGroup() as suffering:

@@ -211,7 +211,9 @@ async def read_stores(urls: Mapping[str, str], *, light: bool = False) -> dict[s
 
 def read_topics(kafka: str, topics: Sequence[str]) -> list[Told]:
     """Every record from the first to the last that stands there now, in order within a partition. Blocks."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "chaos-checker", "enable.auto.commit": False})
+    consumer = Consumer(
+        {"bootstrap.servers": kafka, "group.id": "chaos-checker", "enable.auto.commit": False, "log_level": 0}
+    )
     try:
         ends = _ends(consumer, topics)
         todo = {place for place, (low, high) in ends.items() if high > low}
@@ -233,7 +235,9 @@ def lag(kafka: str, groups: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """How far each group's committed offsets are behind the end of its topics. Blocks."""
     behind: dict[str, int] = {}
     for group, topics in groups.items():
-        consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False})
+        consumer = Consumer(
+            {"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False, "log_level": 0}
+        )
         try:
             ends = _ends(consumer, topics)
             for place in consumer.committed([TopicPartition(*place) for place in ends], timeout=10):

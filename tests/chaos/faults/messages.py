@@ -41,7 +41,9 @@ class RepeatDeliveries(Fault):
 def _repeat(kafka: str, topic: str, seed: int) -> None:
     dice = random.Random(seed)
     records = []
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "chaos-repeat", "enable.auto.commit": False})
+    consumer = Consumer(
+        {"bootstrap.servers": kafka, "group.id": "chaos-repeat", "enable.auto.commit": False, "log_level": 0}
+    )
     try:
         places = [
             TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -105,7 +107,7 @@ class ReplayTopics(_WhileStopped):
 
 
 def _rewind(kafka: str, group: str, topics: list[str]) -> None:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False})
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False, "log_level": 0})
     try:
         known = consumer.list_topics(timeout=10).topics
         places = [TopicPartition(topic, number, 0) for topic in topics for number in known[topic].partitions]
