@@ -4,7 +4,9 @@ Fault after fault is injected when its time has come, whatever the one before is
 """
 
 import asyncio
+import json
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +20,7 @@ import httpx
 from chaos import journal as journals
 from chaos.checker import evidence as seen
 from chaos.checker import recovery
-from chaos.checker.evidence import Evidence
+from chaos.checker.evidence import Evidence, Rebuilt
 from chaos.checker.finding import Finding
 from chaos.checker.judge import judge
 from chaos.checker.losses import waits_for_nothing
@@ -223,12 +225,29 @@ async def _look(options: Options, ground: Ground, rested: float) -> Evidence:
         record=journals.read((options.folder / "journal.jsonl").read_text().splitlines(keepends=True)),
         stores=stores,
         topic=await asyncio.to_thread(seen.read_topics, kafka, TOPICS),
+        rebuilt=[table for name in ground.platform.services for table in await _rebuilt(ground.platform, name)],
         relay_cursor=ground.platform.relay_cursor,
         behind=await asyncio.to_thread(seen.lag, kafka, groups()),
         stood_still=await _stood_still(ground.platform),
         recovery_seconds=rested,
         within_seconds=options.within_seconds,
     )
+
+
+async def _rebuilt(platform: Platform, service: str) -> list[Rebuilt]:
+    """What the runtime says of a service's tables and the same ones made again."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "chaos.rebuilt",
+        service,
+        env={**os.environ, **platform.services[service].environment, "PYTHONPATH": PATHS},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 120)
+    if process.returncode != 0:
+        raise RuntimeError(f"{service} could not rebuild its projections")
+    return [Rebuilt(**json.loads(line)) for line in said.splitlines()]
 
 
 async def _stood_still(platform: Platform) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chaos.checker.evidence import Dead, Evidence, Store, StoredEvent, Waiting
+from chaos.checker.evidence import Dead, Evidence, Rebuilt, Store, StoredEvent, Waiting
 from chaos.checker.judge import judge
 from chaos.checker.routes import ce_id
 from chaos.journal import Asked, Effect, Outcome, Record
@@ -132,6 +132,11 @@ SPOILT: dict[str, tuple[str, str, Callable[[Evidence], Evidence]]] = {
     ),
     "a projection differs from its source": ("3", "matching.members", lambda e: with_row(e, "members", active=True)),
     "a projection counted twice": ("3", "matching.candidates", lambda e: with_row(e, "candidates", places_held=1)),
+    "a projection differs from itself rebuilt": (
+        "3",
+        "{'participant': 'a'}",
+        lambda e: replace(e, rebuilt=[Rebuilt("matching.members", 4, 1, 1, ["{'participant': 'a'}"])]),
+    ),
     "a projection lacks a row": ("3", "lacks", lambda e: with_store(e, "matching", tables={})),
     "an effect stands in another transaction than its inbox row": (
         "4",

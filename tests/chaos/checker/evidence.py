@@ -108,6 +108,17 @@ class Told:
         return self.headers.get("ce_type", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A table beside the same one made again by the runtime."""
+
+    table: str
+    rows: int
+    only_live: int
+    only_rebuilt: int
+    keys: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything, as it stands once the platform has come to rest."""
@@ -115,6 +126,7 @@ class Evidence:
     record: Record
     stores: Mapping[str, Store]
     topic: Sequence[Told] = ()
+    rebuilt: Sequence[Rebuilt] = ()
     relay_cursor: str = "relay"
     behind: Mapping[str, int] = field(default_factory=dict)
     """Messages between what a consumer group committed and the end, by `group topic/partition`."""

@@ -1,6 +1,7 @@
 """Invariant 3: every projection equals the fold of its source, row for row.
 
-The folds are the checker's own, in a few lines of Python each, from the rows of stores and inboxes alone.
+The folds are the checker's own, in a few lines of Python each, from the rows of stores and inboxes alone. Beside them
+stands what the runtime says of each table and the same one rebuilt.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,6 +59,11 @@ def check(evidence: Evidence) -> Finding:
         violations += _differences(f"{service}.{table}", live, folded)
         if len(live) != len(store.tables.get(table, ())):
             violations.append(f"{service}.{table} holds a row twice")
+    for made in evidence.rebuilt:
+        checked += made.rows
+        if made.only_live or made.only_rebuilt:
+            numbers = f"{made.only_live} rows only live, {made.only_rebuilt} only rebuilt"
+            violations.append(f"{made.table} differs from itself rebuilt: {numbers}, such as {', '.join(made.keys)}")
     return Finding.of(NAME, checked, violations)
 
 

@@ -28,5 +28,7 @@ def check(evidence: Evidence) -> Finding:
 
 
 def _readers(evidence: Evidence, service: str) -> Iterator[str]:
-    yield evidence.relay_cursor
-    yield from (name for name in evidence.stores[service].cursors if name.startswith("projection "))
+    cursors = evidence.stores[service].cursors
+    shards = [name for name in cursors if name.startswith(f"{evidence.relay_cursor} ")]
+    yield from shards or [evidence.relay_cursor]
+    yield from (name for name in cursors if name.startswith("projection "))

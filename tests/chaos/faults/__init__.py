@@ -9,12 +9,13 @@ from chaos.faults.messages import Poison, RepeatDeliveries, ReplayTopics, Republ
 from chaos.faults.points import FailPoint
 from chaos.faults.processes import FreezeService, KillService, SecondConsumer, SecondRelay, SkewClock, SlowService
 from chaos.faults.servers import FreezeKafka, KillKafka, KillRedis
+from chaos.faults.upgrades import Upgrade
 from chaos.faults.wires import CutBroker, CutDatabase
 
 _KINDS: tuple[Fault, ...] = (
     KillService(), FreezeService(), SlowService(), SecondRelay(), SecondConsumer(), SkewClock(), FailPoint(),
     KillPostgres(), TerminateBackends(), HoldAppend(), KillKafka(), FreezeKafka(), KillRedis(), CutDatabase(),
-    CutBroker(), RepeatDeliveries(), ReplayTopics(), RepublishLog(), Poison(), FillDisk(),
+    CutBroker(), RepeatDeliveries(), ReplayTopics(), RepublishLog(), Poison(), FillDisk(), Upgrade(),
 )  # fmt: skip
 
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _KINDS}

@@ -73,7 +73,7 @@ async def _pulse(service: Program) -> None:
         await asyncio.sleep(0.1)
 
 
-class _Further(Fault):
+class Further(Fault):
     """A further process of a service, which is killed in the end."""
 
     roles: str
@@ -89,27 +89,27 @@ class _Further(Fault):
         """What it runs, where that is not what the service runs."""
         return ()
 
-    def environment(self, parameters: Parameters) -> dict[str, str]:
+    def environment(self, ground: Ground, parameters: Parameters) -> dict[str, str]:
         """What it gets beside the service's environment."""
         return {}
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
         name = parameters["service"]
         other = ground.platform.another(name, self.roles, *self.command(parameters))
-        self._running[name] = other.start(**self.environment(parameters))
+        self._running[name] = other.start(**self.environment(ground, parameters))
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         await asyncio.to_thread(self._running.pop(parameters["service"]).kill)
 
 
-class SecondRelay(_Further):
+class SecondRelay(Further):
     """Two processes relay one store."""
 
     name = "second-relay"
     roles = "relay"
 
 
-class SecondConsumer(_Further):
+class SecondConsumer(Further):
     """Another member joins every group of a service in the middle of work, and dies."""
 
     name = "second-consumer"
@@ -119,7 +119,7 @@ class SecondConsumer(_Further):
         return {"service": dice.choice(SERVICES)}
 
 
-class SkewClock(_Further):
+class SkewClock(Further):
     """A process whose machine's clock is off by an hour works beside the others."""
 
     name = "skewed-clock"
@@ -131,5 +131,5 @@ class SkewClock(_Further):
     def command(self, parameters: Parameters) -> tuple[str, ...]:
         return (sys.executable, "-m", "chaos.skewed_clock", f"{parameters['service']}.main")
 
-    def environment(self, parameters: Parameters) -> dict[str, str]:
+    def environment(self, ground: Ground, parameters: Parameters) -> dict[str, str]:
         return {"SKEW_SECONDS": str(parameters["seconds"])}
