@@ -92,13 +92,11 @@ class Result:
 def run(options: Options, say: Callable[[str], None]) -> Result:
     """Run one. Blocks; must not be called from a running loop."""
     options.folder.mkdir(parents=True, exist_ok=True)
-    os.environ["PYTHONPATH"] = PATHS
+    environment = {"PYTHONPATH": PATHS, **options.environment}
     with ExitStack() as stack:
         stand = stack.enter_context(standing(options.servers))
         platform = stack.enter_context(
-            running_platform(
-                stand.addresses, options.folder / "platform", routed=stand.routed, environment=options.environment
-            )
+            running_platform(stand.addresses, options.folder / "platform", routed=stand.routed, environment=environment)
         )
         journal = stack.enter_context(journals.writing(options.folder / "journal.jsonl"))
         runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))

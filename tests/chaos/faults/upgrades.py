@@ -1,4 +1,4 @@
-"""A rolling upgrade: a version with a newer schema joins the one that runs, which goes on and is started again beside it."""
+"""A rolling upgrade: a version with a newer schema joins the one that runs, which goes on and is started again."""
 
 import shutil
 from pathlib import Path
