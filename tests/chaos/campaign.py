@@ -82,6 +82,8 @@ class Result:
     findings: Sequence[Finding]
     points: tuple[int, int]
     """Fail points reached, and set."""
+    restarts: int
+    """Processes that ended by themselves, and were started again."""
 
     @property
     def violations(self) -> int:
@@ -151,12 +153,23 @@ async def _happen(
                 suffering.create_task(suffer(injection))
 
     happening = asyncio.create_task(all_of_them())
-    done, _ = await asyncio.wait({happening, loading}, return_when=asyncio.FIRST_COMPLETED)
-    if loading in done:
-        happening.cancel()
-        await asyncio.wait({happening})
-        loading.result()
-    await happening
+    supervising = asyncio.create_task(_supervise(ground, hit))
+    done, _ = await asyncio.wait({happening, loading, supervising}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (happening, supervising):
+        task.cancel()
+    await asyncio.wait({happening, supervising})
+    for task in done:
+        task.result()
+
+
+async def _supervise(ground: Ground, hit: Mapping[str, asyncio.Lock]) -> None:
+    """Start what ended by itself, as whoever runs the services must; what a fault holds down stays down."""
+    while True:
+        for name, service in ground.platform.services.items():
+            if not service.runs and not hit[f"service {name}"].locked():
+                service.start()
+                ground.restarts += 1
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 def _told(injection: Injection) -> str:
@@ -165,10 +178,7 @@ def _told(injection: Injection) -> str:
 
 async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say: Callable[[str], None]) -> Result:
     began = time.monotonic()
-    for service in ground.platform.services.values():
-        if not service.runs:
-            say(f"{service.name} had ended by itself and is started again")
-            service.start()
+    supervising = asyncio.create_task(_supervise(ground, defaultdict(asyncio.Lock)))
     unrest = await _come_to_rest(ground, options.longest_rest)
     rested = time.monotonic() - began
     say(
@@ -181,8 +191,9 @@ async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say:
         await asyncio.to_thread(lambda: [service.ready() for service in ground.platform.services.values()])
         await pass_an_hour(load)
         await _come_to_rest(ground, options.longest_rest)
+    supervising.cancel()
     found = await _look(options, ground, rested)
-    return Result(options, plan, found, judge(found), (ground.reached, ground.armed))
+    return Result(options, plan, found, judge(found), (ground.reached, ground.armed), ground.restarts)
 
 
 async def _come_to_rest(ground: Ground, within: float) -> list[str]:

@@ -30,6 +30,8 @@ class Ground:
     """Fail points that were set."""
     reached: int = 0
     """Those at which a process killed itself."""
+    restarts: int = 0
+    """Processes that ended by themselves."""
     sign: Callable[[], Awaitable[str]] | None = None
     """An operator's bearer token, once there is one."""
 

@@ -33,6 +33,7 @@ def as_json(result: Result) -> dict[str, object]:
         "repeated_records": _repeated(result.evidence),
         "dead_letters": sum(len(store.dead) for store in result.evidence.stores.values()),
         "waiting": sum(len(store.waiting) for store in result.evidence.stores.values()),
+        "restarts": result.restarts,
         "fail_points": {"set": result.points[1], "reached": result.points[0]},
         "invariants": [
             {"name": finding.name, "checked": finding.checked, "violations": list(finding.violations)}
@@ -55,6 +56,7 @@ def as_markdown(result: Result) -> Iterator[str]:
     yield f"- {_events(evidence)} events; {len(evidence.topic)} records on topics, {_repeated(evidence)} repeats"
     yield f"- {dead} dead letters of {len(evidence.record.poison)} poison messages, {waiting} messages behind them"
     yield f"- fail points: {result.points[0]} of {result.points[1]} were reached before their time was over"
+    yield f"- {result.restarts} processes ended by themselves and were started again"
     yield f"- all lag was zero {result.evidence.recovery_seconds:.1f} s after the last fault"
     for name, why in result.plan.impossible.items():
         yield f"- **not possible here**: {name}: {why}"

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from chaos.fail_points import POINTS
 from chaos.faults.fault import Fault, Parameters
 from chaos.ground import Ground
 
+_PATIENCE = 10.0
+"""Seconds beyond its time, since the service first has to start."""
 _OF_COMMANDS = ("enrollment", "matching", "sessions")
 _OF_CONSUMERS = ("matching", "sessions", "feedback")
 
@@ -40,6 +43,9 @@ class FailPoint(Fault):
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         service = ground.platform.services[parameters["service"]]
+        deadline = time.monotonic() + _PATIENCE
+        while service.runs and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
         ground.armed += 1
         ground.reached += not service.runs
         await asyncio.to_thread(service.kill)
