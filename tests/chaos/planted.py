@@ -52,7 +52,7 @@ BUGS: Mapping[str, PlantedBug] = {
                     "    .order_by(_TAKEN.c.place),\n)\n",
                     "    .order_by(_TAKEN.c.place),\n).on_conflict_do_nothing()\n",
                 ),
-                Change("inbox.py", "            _all_of(messages, taken)\n", "            del taken\n"),
+                Change("inbox.py", "    if written.rowcount < len(messages):\n", "    if not messages:\n"),
             ),
             (RepeatDeliveries(("viceversa.enrollment.restricted.v1",)),),
             number=10,
