@@ -5,11 +5,17 @@ import os
 import random
 import signal
 import sys
+import time
+from contextlib import suppress
 from typing import Any
+
+import httpx
 
 from chaos.faults.fault import SERVICES, Fault, Parameters
 from chaos.ground import Ground
 from integration.processes import Program
+
+_TO_START = 30.0
 
 
 class KillService(Fault):
@@ -73,11 +79,22 @@ async def _pulse(service: Program) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _at_work(other: Program) -> None:
+    """Wait until it takes part; not for ever, since another fault may keep it from that."""
+    deadline = time.monotonic() + _TO_START
+    async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
+        while time.monotonic() < deadline and other.runs:
+            with suppress(httpx.TransportError):
+                if (await http.get(f"{other.url}/readyz")).is_success:
+                    return
+            await asyncio.sleep(0.2)
+
+
 class Further(Fault):
     """A further process of a service, which is killed in the end."""
 
     roles: str
-    lasts = (6.0, 12.0)
+    lasts = (3.0, 9.0)
 
     def __init__(self) -> None:
         self._running: dict[str, Program] = {}
@@ -97,6 +114,7 @@ class Further(Fault):
         name = parameters["service"]
         other = ground.platform.another(name, self.roles, *self.command(parameters))
         self._running[name] = other.start(**self.environment(ground, parameters))
+        await _at_work(other)
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         await asyncio.to_thread(self._running.pop(parameters["service"]).kill)

@@ -86,3 +86,4 @@ async def test_a_database_that_newer_code_has_migrated_is_new_enough_for_this_co
         await conn.execute(text("update alembic_version set version_num = 'tomorrow'"))
     await pool.dispose()
     await asyncio.wait_for(await_upgrade(database_url, SCRIPTS), 5)
+    await upgrade(database_url, SCRIPTS)

@@ -25,7 +25,7 @@ _LOCK = 0x76_69_63_65  # any number, the same in every process of a service
 
 
 async def upgrade(database_url: str, scripts: Path) -> None:
-    """Bring the database to the newest revision of these scripts."""
+    """Bring the database to the newest revision of these scripts, unless it is there or beyond."""
     engine = create_async_engine(asyncpg_url(database_url), poolclass=NullPool)
     try:
         async with engine.begin() as conn:
@@ -69,6 +69,8 @@ def _config(scripts: Path) -> Config:
 
 
 def _upgrade(connection: Connection, scripts: Path) -> None:
+    if _is_upgraded(connection, scripts):
+        return
     config = _config(scripts)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
