@@ -14,7 +14,7 @@ from events.runtime.effects import Reactor, TopicProjector, _overtaken
 from events.runtime.projecting import TopicProjection
 from events.runtime.streams import Command
 from events.testing.counters import COUNTER, NOW, Database, Increased, increase
-from events.testing.records import TOPIC, Topic, deliver
+from events.testing.records import TOPIC, Partitions, Topic, deliver
 
 
 def signed(counter: UUID) -> AgreementSigned:
@@ -204,6 +204,19 @@ async def test_a_partition_that_moves_to_another_member_is_no_longer_this_ones_t
     assert list(consumer.stopped) == [TopicPartition(TOPIC, 1)]
     consumer.revoked([TopicPartition(TOPIC, number) for number in range(4)])
     assert consumer.stopped == {}
+
+
+async def test_a_partition_that_became_anothers_while_its_batch_failed_is_not_stopped(database: Database):
+    def failing(received) -> Command:
+        raise ConnectionError
+
+    class NoneLeft(Partitions):
+        def assignment(self) -> set[TopicPartition]:
+            return set()
+
+    topic, consumer, partitions = Topic(), reactor(database, SessionLogged=failing), NoneLeft()
+    await consumer.handle([topic.record(logged(uuid4()))], partitions)
+    assert (consumer.stopped, partitions.sought, partitions.paused) == ({}, [], set())
 
 
 async def test_only_keys_that_wait_hold_back_what_comes_behind_them(database: Database):

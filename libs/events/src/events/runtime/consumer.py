@@ -256,6 +256,8 @@ class Consumer:
         await self.apply([message for message, _ in readable], {message.id: record for message, record in readable})
 
     def _stop(self, place: TopicPartition, record: Record, error: Exception, partitions: Partitions) -> None:
+        if place not in partitions.assignment():
+            return  # it became another member's meanwhile, and aiokafka seeks in no partition of others
         self._failures[place] += 1
         pause = min(2.0 ** self._failures[place], _LONGEST_PAUSE)
         reason = reason_of(error)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from events.testing.histories import NIGHTLY
 from events.testing.postgres import embedded_server, fresh_database
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("viceversa", deadline=None)
-settings.load_profile("viceversa")
+settings.register_profile(NIGHTLY, deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "viceversa"))
 
 
 @pytest.fixture(scope="session")
