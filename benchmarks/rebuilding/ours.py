@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import func, select
 
@@ -18,29 +20,25 @@ class RowsMissing(RuntimeError):
 
 def from_store(work: RebuildWork) -> float:
     """Events a second, from the log."""
+    return asyncio.run(_rate(stored(work), FROM_STORE[0], time.perf_counter))
 
-    async def run() -> float:
-        async with stored(work) as history:
-            return await _rate(history, FROM_STORE[0])
 
-    return asyncio.run(run())
+def from_store_by_processor(work: RebuildWork) -> float:
+    """Events a second of this process's processor time: what else the machine does counts less."""
+    return asyncio.run(_rate(stored(work), FROM_STORE[0], time.process_time))
 
 
 def from_inbox(work: RebuildWork) -> float:
     """Messages a second, from the inbox."""
-
-    async def run() -> float:
-        async with taken_in(work) as history:
-            return await _rate(history, FROM_TOPICS[0])
-
-    return asyncio.run(run())
+    return asyncio.run(_rate(taken_in(work), FROM_TOPICS[0], time.perf_counter))
 
 
-async def _rate(history: History, projection: Projection) -> float:
-    began = time.perf_counter()
-    await rebuild(history.url, projection, history.codec)
-    seconds = time.perf_counter() - began
-    async with history.pool.connect() as conn:
-        if await conn.scalar(select(func.sum(last_readings.c.readings))) != history.readings:
-            raise RowsMissing
-    return history.readings / seconds
+async def _rate(kept: AbstractAsyncContextManager[History], projection: Projection, now: Callable[[], float]) -> float:
+    async with kept as history:
+        began = now()
+        await rebuild(history.url, projection, history.codec)
+        seconds = now() - began
+        async with history.pool.connect() as conn:
+            if await conn.scalar(select(func.sum(last_readings.c.readings))) != history.readings:
+                raise RowsMissing
+        return history.readings / seconds

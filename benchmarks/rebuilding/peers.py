@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import asyncpg
 
@@ -18,16 +19,21 @@ _IN_ORDER = " order by transaction_id, sequence"
 
 def one_by_one(work: RebuildWork) -> float:
     """Events a second: read one, apply it, move the cursor, commit."""
+    return asyncio.run(_one_by_one(work, time.perf_counter))
 
-    async def run() -> float:
-        async with stored(work) as history:
-            reader = Hints(None, "benchmarks").reader()
-            projector = StoreProjector(history.pool, history.codec, FROM_STORE[0], reader, page=1)
-            began = time.perf_counter()
-            await projector.catch_up()
-            return history.readings / (time.perf_counter() - began)
 
-    return asyncio.run(run())
+def one_by_one_by_processor(work: RebuildWork) -> float:
+    """The same, a second of this process's processor time."""
+    return asyncio.run(_one_by_one(work, time.process_time))
+
+
+async def _one_by_one(work: RebuildWork, now: Callable[[], float]) -> float:
+    async with stored(work) as history:
+        reader = Hints(None, "benchmarks").reader()
+        projector = StoreProjector(history.pool, history.codec, FROM_STORE[0], reader, page=1)
+        began = now()
+        await projector.catch_up()
+        return history.readings / (now() - began)
 
 
 def reading_log(work: RebuildWork) -> float:

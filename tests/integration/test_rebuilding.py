@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+from typer.testing import CliRunner
 
 from events.runtime.service import ServiceDefinition
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Program
 from viceversa.demo.client import Caller
+from viceversa.main import app
+from viceversa.operations.connection import TOKEN
 
 Projections = dict[tuple[str, str], dict[str, Any]]
 
@@ -130,3 +133,15 @@ async def test_a_service_that_is_killed_in_the_middle_finishes_when_it_runs_agai
     assert await value(platform, "matching", "select 'members'::regclass::oid") != table
     assert await value(platform, "matching", "select count(*) from members where program = $1", program.id) == 2
     assert await value(platform, "matching", "select count(*) from pg_namespace where nspname like 'rebuild%'") == 0
+
+
+async def test_an_operator_verifies_a_service_from_the_command_line(
+    platform: Platform, program: Program, definitions: dict[str, ServiceDefinition]
+):
+    await program.sign_up([program.person("mentor", 1), program.person("mentee", 1)])
+    token, _ = await program.platform.sign_in(f"{program.token}-operator", ["operator"])
+    words = ["projections", "verify", "--all", "--url", platform.urls["matching"]]
+    result = await asyncio.to_thread(CliRunner().invoke, app, words, env={TOKEN: token})
+    assert result.exit_code == 0, result.output
+    for projection in definitions["matching"].projections:
+        assert f"matching/{projection.name}: equal, row for row" in result.output

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import httpx
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -18,6 +17,7 @@ from rich.table import Table
 from viceversa.demo.client import Refused
 from viceversa.operations.connection import DEFAULT_DATA, Connection, Data, Url, operate
 from viceversa.platform.refusal import PlatformRefused, refusals_are_told
+from viceversa.platform.screen import SteadyConsole
 
 commands = typer.Typer(
     no_args_is_help=True, help="Tables that follow events: rebuilt and verified while they are used."
@@ -59,7 +59,7 @@ class Projection:
 def show(*, data: Data = DEFAULT_DATA, url: Url = None, service: _Service = None) -> None:
     """Show what each follows, how far it is behind, and what came of the last rebuild or verification."""
     found = operate(lambda connection: _found(connection, connection.only(service)), data, url)
-    Console(highlight=False).print(_listed(found))
+    SteadyConsole(highlight=False).print(_listed(found))
 
 
 @commands.command()
@@ -138,7 +138,7 @@ async def _carried_out(connection: Connection, purpose: str, chosen: Sequence[Pr
 async def _followed(connection: Connection, asked: Sequence[Projection]) -> dict[Projection, Item]:
     """Show their progress until all are finished. Interrupted, they go on without being watched."""
     services = list(dict.fromkeys(each.service for each in asked))
-    console = Console(highlight=False)
+    console = SteadyConsole(highlight=False)
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
             found = await _found(connection, services)

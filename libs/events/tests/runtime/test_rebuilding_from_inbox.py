@@ -10,6 +10,8 @@ from sqlalchemy import text
 from events.contracts.sessions import AgreementSigned
 from events.runtime.consumer import Consumer
 from events.runtime.effects import TopicProjector
+from events.runtime.inbox import Inbox
+from events.runtime.messages import decode
 from events.runtime.rebuilding import compare, opened, rebuild
 from events.testing import eventually
 from events.testing.counters import Database
@@ -143,3 +145,50 @@ async def test_a_batch_that_comes_during_the_switch_is_wholly_in_the_new_table(d
     await asyncio.gather(*arriving)
     assert await shown(database) == dict.fromkeys(pairs[:2], 2) | dict.fromkeys(pairs[2:], 1)
     assert (await compare(database.url, AGREEMENTS, database.codec)).equal
+
+
+async def test_an_open_transaction_elsewhere_hides_no_batch_that_came_after_it(database: Database):
+    topic, pairs = Topic(), [uuid4() for _ in range(4)]
+    await deliver(consumer(database), batch(topic, pairs))
+    async with database.pool.connect() as elsewhere:
+        await elsewhere.execute(text("select pg_current_xact_id()"))
+        await deliver(consumer(database), batch(topic, pairs[:2]))
+        found = await compare(database.url, AGREEMENTS, database.codec)
+        assert (found.equal, found.entries) == (True, 6)
+        await rebuild(database.url, AGREEMENTS, database.codec)
+        assert await shown(database) == dict.fromkeys(pairs[:2], 2) | dict.fromkeys(pairs[2:], 1)
+
+
+@pytest.mark.parametrize("purpose", ["replace", "compare"])
+async def test_more_than_a_page_beyond_an_open_transaction_waits_for_its_end(database: Database, purpose: str):
+    topic, pairs = Topic(), [uuid4() for _ in range(9)]
+    unseen = uuid4()
+
+    async def run() -> None:
+        async with opened(database.url, AGREEMENTS, database.codec, page=4) as one:
+            found = await getattr(one, purpose)()
+        assert found is None or (found.equal, found.entries) == (True, 10)
+
+    async with database.pool.connect() as earlier:
+        # A batch that took its place in the log before the others, and comes in after them.
+        await earlier.execute(text("select pg_current_xact_id()"))
+        await deliver(consumer(database), batch(topic, pairs))
+        running = asyncio.create_task(run())
+
+        async def has_looked() -> None:
+            async with database.pool.connect() as conn:
+                assert await conn.scalar(text("select count(*) from pg_namespace where nspname = 'rebuild_agreements'"))
+
+        await eventually(has_looked)
+        await deliver_in(earlier, batch(topic, [unseen]))
+        await earlier.commit()
+    await running
+    assert await shown(database) == dict.fromkeys([*pairs, unseen], 1)
+    assert (await compare(database.url, AGREEMENTS, database.codec)).equal
+
+
+async def deliver_in(conn, records) -> None:
+    """What a batch does, in a transaction that began before."""
+    [message] = [decode(record.headers, record.value, frozenset({AgreementSigned})) for record in records]
+    await AGREEMENTS.apply(conn, [message.received])
+    await Inbox("agreements").take_in(conn, [message])

@@ -196,6 +196,7 @@ class Rebuild:
             await made.lock_writers_out(conn)
             window = await self._source.read(conn, self._filled.position, self._page, gated=False)
             if window.entries == self._page:
+                # Nothing of it may be kept: what was read without the gate stands beyond places that are still open.
                 return False
             filled = await self._applied(conn, made, window)
             await made.take_over(conn)
@@ -214,10 +215,10 @@ class Rebuild:
                 await made.come_first(writing)
                 until = await self._source.position(writing)
                 window = await self._source.read(writing, self._filled.position, self._page, until=until, gated=False)
+                if window.entries == self._page:
+                    return False
                 filled = await self._applied(writing, made, window)
             self._filled = filled
-            if window.entries == self._page:
-                return False
             # Comparing may take long; without an id of its own, a transaction holds nobody back.
             await conn.execute(text("set local transaction_timeout = 0"))
             await conn.execute(select(func.pg_current_snapshot()))
