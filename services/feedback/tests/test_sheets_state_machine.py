@@ -31,8 +31,8 @@ class Feedback(RuleBasedStateMachine):
     begin_anew = None
     seen: ClassVar[Counter] = Counter()
 
-    @initialize()
-    def begin(self):
+    @initialize(begun=st.booleans())
+    def begin(self, *, begun):
         self.memory, self.sample = type(self).begin_anew()
         self.now = START
         sample = self.sample
@@ -50,6 +50,8 @@ class Feedback(RuleBasedStateMachine):
         self.asked, self.state, self.answered_on = {}, {}, {}
         """(participant, number or None) → sheet; sheet → open, answered, closed; sheet → day."""
         self.requested, self.announced = set(), set()
+        if begun:
+            self.a_pair_begins_and_meets()
 
     # What other services tell, in any order, again and again
 
@@ -126,6 +128,12 @@ class Feedback(RuleBasedStateMachine):
         self.state[sheet] = "answered"
         self.answered_on[sheet] = self.now.date()
         assert (self.memory.log[-1].correlation, self.memory.log[-1].causation) == (None, None)
+
+    @rule(which=WHICH, then=st.sampled_from(["ended", "mentor", "mentee"]))
+    def somebody_answers_just_before_the_end(self, which, then):
+        """What is answered stays answered, whatever ends."""
+        self.somebody_answers(which, fits=1)
+        self.something_is_heard(then)
 
     @rule(mentor=st.booleans(), stranger=st.integers(0, 5))
     def somebody_asks_for_another_match(self, mentor, stranger):
