@@ -1,15 +1,27 @@
 """Whatever two people try in whatever order, a pair's history stays possible."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from events.contracts.kinds import Role
 from events.runtime.private_events import Event
 from events.runtime.refusals import Refusal
+from events.testing.histories import histories
 from sessions.domain import engagement as domain
 from sessions.domain.engagement import (
     ENGAGEMENT,
@@ -36,6 +48,7 @@ class PairOfPeople(RuleBasedStateMachine):
     """Two sides who follow no rules; the invariants look at the events alone, not at the state."""
 
     sessions = Bundle("sessions")
+    seen: ClassVar[Counter[type[Event]]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,6 +135,14 @@ class PairOfPeople(RuleBasedStateMachine):
         if isinstance(session, UUID):
             self.log(session, ago, minutes)
 
+    @rule()
+    def the_pair_is_told_of_again(self) -> None:
+        """A redelivery, perhaps after the end."""
+        again = EngagementBegun(
+            program=uuid4(), mentor=uuid4(), mentee=uuid4(), mentor_region="emea", mentee_region="emea"
+        )
+        assert domain.begin(self.engagement, again, somebody_left=True) == []
+
     @precondition(lambda self: len(self.events) > 12)
     @rule()
     def somebody_leaves(self) -> None:
@@ -174,5 +195,13 @@ class PairOfPeople(RuleBasedStateMachine):
             assert isinstance(self.events[-1], EngagementEnded)
             assert not any(True for _ in self.engagement.in_state(domain.SessionState.PLANNED))
 
+    def teardown(self) -> None:
+        self.seen.update(map(type, self.events))
 
-TestPairOfPeople = PairOfPeople.TestCase
+
+def test_a_pairs_history_stays_possible_whatever_two_people_try() -> None:
+    PairOfPeople.seen.clear()
+    run_state_machine_as_test(PairOfPeople, settings=histories(100, steps=40))
+    # Invariants over what never happened would hold of anything.
+    logged = {SessionLogged, SessionCancelled, SessionDropped}
+    assert logged | {AgreementProposed, AgreementSigned, SessionPlanned, EngagementEnded} <= set(PairOfPeople.seen)
