@@ -65,8 +65,8 @@ class Program:
             **changed,
         }
 
-    async def sign_up(self, people: list[dict[str, str]]) -> None:
-        """Import them, and wait until matching has them all in its pool."""
+    async def take_in(self, people: list[dict[str, str]]) -> None:
+        """Import them, and wait for nothing more."""
         file = io.StringIO()
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -74,6 +74,10 @@ class Program:
         path = f"/v1/programs/{self.id}/imports"
         report = (await self.administrator.upload("enrollment", path, file.getvalue().encode())).body
         assert report["enrolled"] == len(people), report
+
+    async def sign_up(self, people: list[dict[str, str]]) -> None:
+        """Import them, and wait until matching has them all in its pool."""
+        await self.take_in(people)
         async for person in self.coordinator.pages("enrollment", f"/v1/programs/{self.id}/participants"):
             self.participants[person["participant"]] = person["external_id"]
         mentors = sum(name.startswith(f"{self.token}-mentor-") for name in self.participants.values())
