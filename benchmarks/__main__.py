@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks.consuming import figures as consuming
 from benchmarks.figures import Figure, Say, keep, settle, show
+from benchmarks.growth import figures as growth
 from benchmarks.http import figures as http
 from benchmarks.latency import figures as latency
 from benchmarks.rebuilding import figures as rebuilding
@@ -27,6 +28,7 @@ GROUPS: dict[str, Callable[[Servers, int, Say], list[Figure]]] = {
     "consuming": consuming.measure,
     "latency": latency.measure,
     "rebuilding": rebuilding.measure,
+    "growth": growth.measure,
 }
 
 
