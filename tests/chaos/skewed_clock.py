@@ -12,18 +12,26 @@ def skew(seconds: float) -> None:
     machine, nanoseconds, real = time.time, int(seconds * 1e9), dt.datetime
     machine_ns = time.time_ns
 
-    class Skewed(real):  # type: ignore[misc, valid-type]  # it stands in for the class that it extends
+    class Either(type):
+        """What C code makes is of the class that this one stands in for."""
+
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, real)
+
+    class Skewed(real, metaclass=Either):
+        __slots__ = ()  # of the size that compiled modules expect
+
         @classmethod
         def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-            return real.now(tz) + dt.timedelta(seconds=seconds)
+            return super().now(tz) + dt.timedelta(seconds=seconds)
 
         @classmethod
         def utcnow(cls) -> dt.datetime:
-            return real.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(seconds=seconds)
+            return cls.now(dt.UTC).replace(tzinfo=None)
 
     time.time = lambda: machine() + seconds
     time.time_ns = lambda: machine_ns() + nanoseconds
-    dt.datetime = Skewed  # type: ignore[misc]
+    dt.datetime = Skewed
 
 
 def main() -> None:

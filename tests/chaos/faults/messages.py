@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from chaos.checker.routes import HEARD, TOPICS, ce_type, groups, topic_of
 from chaos.faults.fault import Fault, Parameters
 from chaos.ground import Ground
+from viceversa.demo.client import Refused
 
 _NEWEST = 200
 
@@ -183,7 +184,7 @@ class Poison(Fault):
         if not parameters["given_up"] or ground.sign is None or parameters["sort"] in {"no id", *_SORTS[2:4]}:
             return
         consumers = {group for hearing in HEARD.values() for group in hearing}
-        with suppress(httpx.HTTPError, Exception):
+        with suppress(httpx.HTTPError, Refused):
             headers = {"Authorization": f"Bearer {await ground.sign()}"}
             async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
                 for group in sorted(consumers):

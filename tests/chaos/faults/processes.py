@@ -133,9 +133,6 @@ class SecondConsumer(Further):
     name = "second-consumer"
     roles = "consumer,projector"
 
-    def draw(self, dice: random.Random) -> dict[str, Any]:
-        return {"service": dice.choice(SERVICES)}
-
 
 class SkewClock(Further):
     """A process whose machine's clock is off by an hour works beside the others."""
