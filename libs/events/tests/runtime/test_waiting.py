@@ -123,11 +123,19 @@ async def test_a_key_with_very_many_lets_others_go_before_it_is_done(database: D
     await deliver(consumer, [topic.record(logged(other), key=other) for other in others])
     for counter in (deep, *others):
         await database.commands.execute(increase(counter))
+    sizes, once = [], consumer._applier.once
+
+    async def noting(messages, *more, **options):
+        sizes.append(len(messages))
+        return await once(messages, *more, **options)
+
+    monkeypatch.setattr(consumer._applier, "once", noting)
     assert await consumer.release()
     assert [await order(database, other) for other in others] == [["", "1"]] * 5
     assert 0 < len(await order(database, deep)) < 50
     while await consumer.release():
         pass
+    assert max(sizes) <= waiting._SET
     assert await order(database, deep) == ["", *map(str, range(1, 101))]
 
 
