@@ -77,9 +77,9 @@ def services(operated, tmp_path):
 
 @pytest.fixture
 def projections(tmp_path):
-    def run(*arguments):
+    def run(*arguments, **env):
         words = ["projections", *arguments, *(() if "--url" in arguments else ("--data", str(tmp_path / "data")))]
-        return CliRunner().invoke(app, words, env={"COLUMNS": "160", TOKEN: "pass"})
+        return CliRunner().invoke(app, words, env={"COLUMNS": "160", TOKEN: "pass", **env})
 
     return run
 
@@ -99,6 +99,13 @@ def test_named_ones_are_rebuilt_and_followed_to_the_end(services, projections):
     assert result.exit_code == 0, result.output
     assert services.wishes == [("enrollment", "finished programs", "rebuild"), ("matching", "pairs", "rebuild")]
     assert "enrollment/finished programs: rebuilt from 1,200 events, 30,500 a second" in result.output
+
+
+def test_a_terminal_shows_how_far_it_is(services, projections):
+    result = projections("rebuild", "matching/pairs", FORCE_COLOR="1", TERM="xterm")
+    assert result.exit_code == 0, result.output
+    assert "filling" in result.output
+    assert "600 of 1,200" in result.output
 
 
 def test_all_of_a_service_are_rebuilt(services, projections):
