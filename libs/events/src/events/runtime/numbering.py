@@ -59,10 +59,8 @@ class LogIsAhead(Exception):
 class DatabaseInUse(Exception):
     """Somebody else works in the database; nothing was renumbered."""
 
-    def __init__(self, sessions: Sequence[str]) -> None:
-        super().__init__(
-            f"stop everything else that uses the database first: {', '.join(sessions) or 'a lock is held'}"
-        )
+    def __init__(self, others: Sequence[str]) -> None:
+        super().__init__(f"stop everything else that uses the database first: {', '.join(others) or 'a lock is held'}")
 
 
 async def is_ahead(conn: AsyncConnection) -> bool:
@@ -90,9 +88,9 @@ async def renumber(database_url: str) -> int:
 async def _take_all(conn: AsyncConnection) -> None:
     # However long the log is, nobody waits for this transaction.
     await conn.execute(text("set local transaction_timeout = 0"))
-    sessions = list(await conn.scalars(_OTHERS))
-    if sessions:
-        raise DatabaseInUse(sessions)
+    others = list(await conn.scalars(_OTHERS))
+    if others:
+        raise DatabaseInUse(others)
     try:
         await conn.execute(text("lock table events, inbox, cursors in access exclusive mode nowait"))
     except DBAPIError as error:

@@ -32,5 +32,5 @@ async def check(database_url: str, service: str) -> None:
 
 
 async def without_limit(conn: AsyncConnection) -> list[str]:
-    """Timeouts that a session of this role does not have."""
+    """Timeouts that a connection of this role does not have."""
     return list(await conn.scalars(_UNLIMITED))
