@@ -2,11 +2,12 @@
 
 import argparse
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 from chaos import report
-from chaos.campaign import Options, run
+from chaos.campaign import Options, run, stop
 from chaos.faults import FAULTS
 from integration.servers import Kind, choose
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=30.0, help="seconds in which all lag must be zero")
     parser.add_argument("--report", type=Path, default=_FOLDER, help="folder for the reports and what they rest on")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
     kind = Kind.LOCAL
     if given.broker == "kafka":
         choice = choose()

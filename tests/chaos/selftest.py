@@ -4,12 +4,13 @@ Ends with 0 only when every bug was named by an invariant that it breaks.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from chaos.campaign import PATHS, Options, Result, run
+from chaos.campaign import PATHS, Options, Result, run, stop
 from chaos.planted import BUGS, PlantedBug, plant
 from integration.servers import Kind, choose
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--broker", choices=("kafka", "local"), default="kafka")
     parser.add_argument("--bugs", nargs="*", default=sorted(BUGS), help=f"some of: {'; '.join(sorted(BUGS))}")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
     kind = Kind.LOCAL if given.broker == "local" else choose().kind
     escaped = []
     for name in given.bugs:
@@ -59,6 +61,7 @@ def _campaign(bug: PlantedBug, kind: Kind, folder: Path, copy: Path) -> Result:
         folder / "work",
         within_seconds=_WITHIN,
         longest_rest=12.0,
+        rebuilds=False,
         environment={"PYTHONPATH": f"{copy}:{PATHS}"},
     )
     return run(options, lambda _: None)
