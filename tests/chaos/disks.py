@@ -14,6 +14,8 @@ def mounted(stack: ExitStack, kind: Kind, folder: Path) -> tuple[dict[str, Path]
     """Disks by server, until the stack is closed; and why there are none."""
     if kind is Kind.CONTAINERS:
         return {}, "a container's disk is the engine's"
+    if kind is Kind.LOCAL:
+        return {}, "the local broker keeps nothing on a disk"
     disks = {}
     for name, megabytes in _MEGABYTES.items():
         disk = folder / f"{name}-disk"
