@@ -39,6 +39,6 @@ async def test_a_kafka_that_fails_is_heard_of(
     with caplog.at_level(logging.INFO):
         await subscriber._run_consume_loop(object())
 
-    (line,) = [record for record in caplog.records if record.name == "faststream"]
+    (line,) = [record for record in caplog.records if record.name == subscription.__name__]
     assert (line.levelno, line.getMessage()) == (logging.ERROR, "Kafka error occurred")
     assert isinstance(line.exc_info[1], KafkaConnectionError)

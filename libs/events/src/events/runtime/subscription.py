@@ -85,7 +85,7 @@ def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> K
     broker = KafkaBroker(
         bootstrap_servers,
         client_id=client_id,
-        logger=logging.getLogger("faststream"),  # of which `logs` passes on warnings and errors
+        logger=logging.getLogger(__name__),  # FastStream's own writes lines of another form
         allow_auto_create_topics=False,
         graceful_timeout=_BATCH_MAY_TAKE,
     )
