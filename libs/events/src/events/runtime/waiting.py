@@ -83,10 +83,12 @@ class Waiting:
             return False
         self._look_again = self._time.now() + _LOOK_EVERY
         await self._look()
+        released = False
         for _ in range(_SETS_A_LOOK):
             if not self._queue:
-                return bool(self._begun)
-            await self._release_set()
+                # What was applied now may be the cause that others wait for.
+                return released or bool(self._begun)
+            released = await self._release_set() or released
         return True
 
     async def _look(self) -> None:
@@ -120,8 +122,11 @@ class Waiting:
         failing = self._failing.get(key)
         return failing is None or self._time.now() >= failing.again or self._applier.applied_at > failing.since
 
-    async def _release_set(self) -> None:
-        """Apply what is free of the keys that come next: as much of each as leaves room for the others."""
+    async def _release_set(self) -> bool:
+        """Apply what is free of the keys that come next: as much of each as leaves room for the others.
+
+        Answers whether anything was applied.
+        """
         keys = list(itertools.islice(self._queue, _SET))
         for key in keys:
             del self._queue[key]
@@ -129,12 +134,12 @@ class Waiting:
         async with self._applier.pool.connect() as conn:
             messages = await self._parked.released(conn, keys, each)
         if not messages:
-            return
+            return False
         try:
             applied = (await self._applier.once(messages, source=Source.WAITING)).applied
         except RaceLost:
             self._queue.update(dict.fromkeys(keys))  # another writer was quicker
-            return
+            return False
         except Exception as error:
             if is_transient(error):
                 self._queue.update(dict.fromkeys(keys))
@@ -143,12 +148,13 @@ class Waiting:
                 await self._forget_applied(messages)
             else:
                 await self._release_apart(messages)
-            return
+            return False
         # A key that gave all it might has more behind; it waits until the others have had their turn.
         for key, number in Counter(message.key for message in applied).items():
             self._failing.pop(key, None)
             if number == each:
                 self._queue[key] = None
+        return bool(applied)
 
     async def _forget_applied(self, messages: Sequence[Message]) -> None:
         async with self._applier.pool.begin() as conn:

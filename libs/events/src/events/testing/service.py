@@ -122,7 +122,8 @@ class RunningService:
 
 async def _deliver(consumer: Consumer, envelope: Envelope, event: PublishedEvent) -> None:
     await consumer.apply([Message.of(envelope, event)])
-    await consumer.release()
+    while await consumer.release():
+        """What was released may be what others wait for."""
 
 
 @asynccontextmanager
