@@ -83,7 +83,7 @@ async def _start(broker: KafkaBroker) -> None:
 def _subscribed(consumer: Consumer, bootstrap_servers: str, client_id: str) -> KafkaBroker:
     # Topics are made on purpose, with their partitions and retention: FastStream would make them with one partition.
     broker = KafkaBroker(
-        bootstrap_servers,
+        bootstrap_servers.split(","),  # in a text with several it would see one address
         client_id=client_id,
         logger=logging.getLogger(__name__),  # FastStream's own writes lines of another form
         allow_auto_create_topics=False,
