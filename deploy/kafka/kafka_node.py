@@ -1,4 +1,4 @@
-"""One real Kafka broker from its jars, where there is no Docker: KRaft, a single node on free ports of localhost.
+"""Real Kafka brokers from their jars, where there is no Docker: KRaft, each node broker and controller, on localhost.
 
 `python deploy/kafka/kafka_node.py` runs one until Ctrl-C and prints its address. It needs Java 17
 and, the first time, Maven.
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from viceversa.platform.ports import Ports
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 JARS = HERE / "libs"
 _CLUSTER = "5L6g3nShT-eMCtK--X86sw"
 # A node for tests lives for minutes: starting fast matters more to it than running fast.
-_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_JVM = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _LOGGING = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
 
 
@@ -60,18 +61,45 @@ def fetch_jars() -> Path:
     return JARS
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node's place among others: all are brokers, and controllers that vote, so that any one of three may die."""
+
+    number: int
+    """From 1."""
+    controllers: tuple[int, ...]
+    """Ports of all nodes' controllers, by number."""
+    between: int
+    """Port at which the other brokers reach this one, beside the clients'."""
+
+
+def members(number: int, free: Ports) -> list[Member]:
+    """Of a cluster of so many nodes."""
+    controllers = tuple(free.choose(None) for _ in range(number))
+    return [Member(each, controllers, free.choose(None)) for each in range(1, number + 1)]
+
+
 class Node:
     """One broker. Its log stays in its folder, however often it is killed and started again on the same port."""
 
-    def __init__(self, folder: Path, *, port: int, advertised: int | None = None, partitions: int = 4) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        advertised: int | None = None,
+        partitions: int = 4,
+        member: Member | None = None,
+        megabytes: int = 512,
+    ) -> None:
         self.port = port
-        self._java = ["java", *_JVM, _LOGGING, "-cp", f"{fetch_jars()}/*"]
+        self._java = ["java", *_JVM, f"-Xmx{megabytes}m", _LOGGING, "-cp", f"{fetch_jars()}/*"]
         self._log = folder / "log"
         self._properties = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
         free = Ports()
         free.choose(port)
-        settings = _properties(folder, port, free.choose(None), partitions, advertised or port)
+        settings = _properties(folder, port, member or members(1, free)[0], partitions, advertised or port)
         self._properties.write_text(settings)
 
     @property
@@ -142,35 +170,45 @@ def running_node(*, partitions: int = 4, port: int | None = None, within: float 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def server_settings(*, partitions: int) -> dict[str, str]:
-    """What a node for tests needs beside its listeners, by Kafka's property names. The images take the same."""
+def server_settings(*, partitions: int, brokers: int = 1) -> dict[str, str]:
+    """What a node for tests needs beside its listeners, by Kafka's property names. The images take the same.
+
+    Each of three brokers keeps a copy of everything, and two must have taken a record before it is acknowledged.
+    """
+    number = min(brokers, 3)
+    copies, taken = str(number), str(number // 2 + 1)
     return {
         "num.partitions": str(partitions),
+        "default.replication.factor": copies,
+        "min.insync.replicas": taken,
         "auto.create.topics.enable": "true",
         "offsets.topic.num.partitions": "4",
-        "offsets.topic.replication.factor": "1",
+        "offsets.topic.replication.factor": copies,
         "transaction.state.log.num.partitions": "2",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": taken,
         "share.coordinator.state.topic.num.partitions": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": taken,
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
     }
 
 
-def _properties(folder: Path, port: int, controller_port: int, partitions: int, advertised: int) -> str:
+def _properties(folder: Path, port: int, member: Member, partitions: int, advertised: int) -> str:
+    controllers = dict(enumerate(member.controllers, start=1))
+    listeners = {"PLAINTEXT": port, "BETWEEN": member.between, "CONTROLLER": controllers[member.number]}
     settings = {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@localhost:{controller_port}",
-        "listeners": f"PLAINTEXT://localhost:{port},CONTROLLER://localhost:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://localhost:{advertised}",
+        "node.id": str(member.number),
+        "controller.quorum.voters": ",".join(f"{node}@localhost:{port}" for node, port in controllers.items()),
+        "listeners": ",".join(f"{name}://localhost:{port}" for name, port in listeners.items()),
+        "advertised.listeners": f"PLAINTEXT://localhost:{advertised},BETWEEN://localhost:{member.between}",
+        "inter.broker.listener.name": "BETWEEN",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
         "log.dirs": str(folder / "data"),
-        **server_settings(partitions=partitions),
+        **server_settings(partitions=partitions, brokers=len(controllers)),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 

@@ -6,10 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
+import kafka_node
 from chaos import report
 from chaos.campaign import Options, run, stop
 from chaos.faults import FAULTS
-from integration.servers import Kind, choose
+from integration.servers import Choice, Kind, choose
 
 _FOLDER = Path(".viceversa/chaos")
 _FAULTS_A_MINUTE = 10
@@ -23,13 +24,16 @@ def main() -> int:
     parser.add_argument("--count", type=int, help=f"number of faults; default: {_FAULTS_A_MINUTE} a minute")
     parser.add_argument("--faults", type=_faults, default=sorted(FAULTS), help=f"some of {','.join(sorted(FAULTS))}")
     parser.add_argument("--broker", choices=("kafka", "local"), default="kafka")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="nodes of Kafka; three run from jars")
     parser.add_argument("--within", type=float, default=30.0, help="seconds in which all lag must be zero")
     parser.add_argument("--report", type=Path, default=_FOLDER, help="folder for the reports and what they rest on")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
+    if given.broker == "local" and given.brokers > 1:
+        parser.error("the local broker is one")
     kind = Kind.LOCAL
     if given.broker == "kafka":
-        choice = choose()
+        choice = _several() if given.brokers > 1 else choose()
         print(choice.line, flush=True)
         kind = choice.kind
         if kind is Kind.LOCAL:
@@ -45,6 +49,7 @@ def main() -> int:
         [FAULTS[name] for name in given.faults],
         kind,
         work,
+        brokers=given.brokers,
         within_seconds=given.within,
     )
     result = run(options, lambda line: print(line, flush=True))
@@ -52,6 +57,12 @@ def main() -> int:
     print("\n".join(report.as_markdown(result)))
     print(f"\n{given.report / 'report.md'}, {given.report / 'report.json'}")
     return 1 if result.violations else 0
+
+
+def _several() -> Choice:
+    """Several brokers run from the jars, containers or not."""
+    missing = kafka_node.why_not()
+    return Choice(Kind.LOCAL, missing) if missing else Choice(Kind.JARS, "several brokers")
 
 
 def _faults(names: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""A campaign: servers, services and load; faults by the schedule; heal, rest, and let the checker look.
-
-Fault after fault is injected when its time has come, whatever the one before is doing.
-"""
+"""A campaign: servers, services and load; faults by the schedule; heal, rest, and let the checker look."""
 
 import asyncio
 import json
@@ -27,11 +24,13 @@ from chaos.checker.judge import judge
 from chaos.checker.losses import waits_for_nothing
 from chaos.checker.routes import TOPICS, groups
 from chaos.clients import traced
+from chaos.fates import Suffered
 from chaos.faults.fault import Fault
 from chaos.ground import Ground
 from chaos.load import Load, pass_an_hour, prepare
 from chaos.schedule import Injection, digest, draw
 from chaos.servers import standing
+from chaos.suffering import suffer, supervise
 from integration.processes import Platform, running_platform
 from integration.servers import Kind
 
@@ -49,6 +48,8 @@ class Options:
     faults: Sequence[Fault]
     servers: Kind
     folder: Path
+    brokers: int = 1
+    """Of Kafka: one, or three of which one may die."""
     pause: tuple[float, float] = (0.05, 0.3)
     """Shortest and longest pause of a client between two things it does, in seconds."""
     within_seconds: float = 30.0
@@ -83,8 +84,8 @@ class Result:
     plan: Plan
     evidence: Evidence
     findings: Sequence[Finding]
-    points: tuple[int, int]
-    """Fail points reached, and set."""
+    suffered: Sequence[Suffered]
+    """What became of each fault of the schedule."""
     restarts: int
     """Processes that ended by themselves, and were started again."""
 
@@ -104,7 +105,7 @@ def run(options: Options, say: Callable[[str], None]) -> Result:
     options.folder.mkdir(parents=True, exist_ok=True)
     environment = {"PYTHONPATH": PATHS, **options.environment}
     with ExitStack() as stack:
-        stand = stack.enter_context(standing(options.servers))
+        stand = stack.enter_context(standing(options.servers, options.brokers))
         platform = stack.enter_context(
             running_platform(stand.addresses, options.folder / "platform", routed=stand.routed, environment=environment)
         )
@@ -125,68 +126,18 @@ async def _run(options: Options, ground: Ground, say: Callable[[str], None]) -> 
         ended = asyncio.Event()
         loading = asyncio.create_task(load.run(ended))
         try:
-            await _happen(ground, {fault.name: fault for fault in possible}, plan, loading, say)
+            faults = {fault.name: fault for fault in possible}
+            suffered = await suffer(ground, faults, plan.schedule, loading, say)
         finally:
             ended.set()
         await asyncio.wait_for(loading, 120)
-        return await _settle(options, plan, ground, load, say)
+        found = await _settle(options, ground, load, say)
+    return Result(options, plan, found, judge(found), suffered, ground.restarts)
 
 
-async def _happen(
-    ground: Ground,
-    faults: Mapping[str, Fault],
-    plan: Plan,
-    loading: "asyncio.Task[None]",
-    say: Callable[[str], None],
-) -> None:
-    """Faults, each at its time. A load that dies ends the campaign."""
+async def _settle(options: Options, ground: Ground, load: Load, say: Callable[[str], None]) -> Evidence:
     began = time.monotonic()
-    hit: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    async def suffer(injection: Injection) -> None:
-        await asyncio.sleep(injection.at)
-        fault = faults[injection.fault]
-        # What was hit before may take longer to come back than the schedule gave it.
-        async with hit[fault.target(injection.parameters)]:
-            say(f"{time.monotonic() - began:6.1f} s  {injection.fault} {_told(injection)}")
-            try:
-                await fault.inject(ground, injection.parameters)
-                await asyncio.sleep(injection.lasts)
-            finally:
-                await fault.heal(ground, injection.parameters)
-
-    async def all_of_them() -> None:
-        async with asyncio.TaskGroup() as suffering:
-            for injection in plan.schedule:
-                suffering.create_task(suffer(injection))
-
-    happening = asyncio.create_task(all_of_them())
-    supervising = asyncio.create_task(_supervise(ground, hit))
-    done, _ = await asyncio.wait({happening, loading, supervising}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (happening, supervising):
-        task.cancel()
-    await asyncio.wait({happening, supervising})
-    for task in done:
-        task.result()
-
-
-async def _supervise(ground: Ground, hit: Mapping[str, asyncio.Lock]) -> None:
-    """Start what ended by itself, as whoever runs the services must; what a fault holds down stays down."""
-    while True:
-        for name, service in ground.platform.services.items():
-            if not service.runs and not hit[f"service {name}"].locked():
-                service.start()
-                ground.restarts += 1
-        await asyncio.sleep(_LOOK_EVERY)
-
-
-def _told(injection: Injection) -> str:
-    return ", ".join(f"{value}" for name, value in injection.parameters.items() if name not in {"seed", "id", "key"})
-
-
-async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say: Callable[[str], None]) -> Result:
-    began = time.monotonic()
-    supervising = asyncio.create_task(_supervise(ground, defaultdict(asyncio.Lock)))
+    supervising = asyncio.create_task(supervise(ground, defaultdict(asyncio.Lock)))
     unrest = await _come_to_rest(ground, options.longest_rest)
     rested = time.monotonic() - began
     say(
@@ -200,8 +151,7 @@ async def _settle(options: Options, plan: Plan, ground: Ground, load: Load, say:
         await pass_an_hour(load)
         await _come_to_rest(ground, options.longest_rest)
     supervising.cancel()
-    found = await _look(options, ground, rested)
-    return Result(options, plan, found, judge(found), (ground.reached, ground.armed), ground.restarts)
+    return await _look(options, ground, rested)
 
 
 async def _come_to_rest(ground: Ground, within: float) -> list[str]:

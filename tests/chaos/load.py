@@ -15,7 +15,7 @@ import httpx
 
 from chaos.clients import Clients
 from chaos.ground import Ground
-from chaos.journal import TOLD, Effect
+from chaos.journal import TOLD, Effect, Outcome
 from integration.scenario import Pair, Program, open_program
 from viceversa.demo.client import Platform as Apis
 from viceversa.demo.client import Refused, now, turn_clock
@@ -197,7 +197,10 @@ async def prepare(ground: Ground, http: httpx.AsyncClient, seed: int, pause: tup
     program = await open_program(apis)
     numbers = range(1, _FIRST_PAIRS + 1)
     await program.sign_up([program.person(role, number) for role in ("mentor", "mentee") for number in numbers])
+    # The only effect of these commands that one of the load names as well: unwritten, it would pass for one too many.
+    drafted = ground.journal.asked("draft", Effect("matching", "RoundDrafted", {"program": program.id}))
     pairs = await program.pair_up()
+    ground.journal.ended(drafted, Outcome.OK)
     for pair in pairs:
         await program.agree(pair)
     operator = apis.caller(f"{program.token}-operator", "operator")

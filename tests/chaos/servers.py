@@ -12,18 +12,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-import kafka_node
+from chaos.brokers import make_brokers
 from chaos.disks import mounted
 from chaos.proxy import Proxy
 from integration.servers import (
     KAFKA,
-    PARTITIONS,
     POSTGRES,
     REDIS,
     Kind,
@@ -46,8 +46,6 @@ _HEAP = "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 class Server(Protocol):
     """One server, with its data."""
 
-    port: int
-
     @property
     def runs(self) -> bool:
         """Whether it has not ended by itself."""
@@ -68,10 +66,7 @@ class Server(Protocol):
 class Process:
     """A server that runs as a group of processes."""
 
-    def __init__(
-        self, port: int, command: Callable[[], list[str]], probe: Callable[[], object], log: Path, **popen: Any
-    ) -> None:
-        self.port = port
+    def __init__(self, command: Callable[[], list[str]], probe: Callable[[], object], log: Path, **popen: Any) -> None:
         self._command, self._probe, self._log, self._popen = command, probe, log, popen
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -106,39 +101,10 @@ class Process:
                 return
 
 
-class Broker:
-    """Kafka from its jars."""
-
-    def __init__(self, node: kafka_node.Node) -> None:
-        self._node = node
-        self.port = node.port
-
-    @property
-    def runs(self) -> bool:
-        return self._node.pid is not None
-
-    def start(self) -> None:
-        self._node.start()
-
-    def kill(self) -> None:
-        self._node.kill()
-
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._node.pid is not None:
-            os.kill(self._node.pid, number)
-
-
 class Container:
     """A server that a container engine runs; its files stay in the container."""
 
-    def __init__(self, container: Any, port: int, probe: Callable[[], object]) -> None:
-        self.port = port
+    def __init__(self, container: Any, probe: Callable[[], object]) -> None:
         self._container, self._probe = container, probe
 
     @property
@@ -169,10 +135,13 @@ class Stand:
 
     kind: Kind
     kafka: Server | None
-    """None for the local broker: killed, it would have forgotten everything."""
+    """All of its brokers. None for the local broker: killed, it would have forgotten everything."""
+    brokers: Sequence[Server]
+    """Of which any one may die; none where all of Kafka would die with it."""
     postgres: Server
     redis: Server
-    kafka_wire: Proxy | None
+    kafka_wires: Sequence[Proxy]
+    """To each broker; none to the local one."""
     postgres_wires: dict[str, Proxy]
     """By service."""
     addresses: Servers
@@ -184,12 +153,12 @@ class Stand:
 
     def routed(self, service: str, url: str) -> str:
         """The database's URL over the service's own wire."""
-        return url.replace(f":{self.postgres.port}/", f":{self.postgres_wires[service].port}/")
+        return url.replace(f":{urlsplit(self.addresses.postgres).port}/", f":{self.postgres_wires[service].port}/")
 
 
 @contextmanager
-def standing(kind: Kind) -> Iterator[Stand]:
-    """Start the servers and the wires; end them and delete their data."""
+def standing(kind: Kind, brokers: int = 1) -> Iterator[Stand]:
+    """Start the servers and the wires; end them and delete their data. Several brokers run from their jars."""
     folder = Path(tempfile.mkdtemp(prefix="viceversa-chaos-"))
     ports = Ports()
     with ExitStack() as stack:
@@ -210,18 +179,24 @@ def standing(kind: Kind) -> Iterator[Stand]:
             postgres, superuser = _postgres_process(disks.get("postgres", folder), folder, postgres_port)
             _started(stack, postgres)
             redis = _started(stack, _redis_process(folder, redis_port))
-        kafka, kafka_wire = None, None
+        kafka: Server | None = None
+        kafka_wires: list[Proxy] = []
+        nodes: Sequence[Server] = ()
         if kind is Kind.LOCAL:
             address = stack.enter_context(local_broker())
         else:
-            kafka_port = ports.choose(None)
-            kafka_wire = wire(kafka_port)
-            address = f"localhost:{kafka_wire.port}"
-            make = _kafka_container if kind is Kind.CONTAINERS else _kafka_process
-            kafka = make(stack, disks.get("kafka", folder), kafka_port, kafka_wire.port)
+            kafka_ports = [ports.choose(None) for _ in range(brokers)]
+            kafka_wires = [wire(port) for port in kafka_ports]
+            address = ",".join(f"localhost:{wire.port}" for wire in kafka_wires)
+            if kind is Kind.CONTAINERS:
+                kafka = _kafka_container(stack, kafka_ports[0], kafka_wires[0].port)
+            else:
+                advertised = {port: wire.port for port, wire in zip(kafka_ports, kafka_wires, strict=True)}
+                made = make_brokers(disks.get("kafka", folder), ports, advertised)
+                kafka, nodes = _started(stack, made), made.each if brokers > 1 else ()
         wires = {name: wire(postgres_port) for name in SERVICES}
-        addresses = Servers(kind, address, superuser, f"redis://127.0.0.1:{redis_port}")
-        yield Stand(kind, kafka, postgres, redis, kafka_wire, wires, addresses, folder, disks, no_disks)
+        addresses = Servers(kind, address, superuser, f"redis://127.0.0.1:{redis_port}", brokers=brokers)
+        yield Stand(kind, kafka, nodes, postgres, redis, kafka_wires, wires, addresses, folder, disks, no_disks)
 
 
 def _started(stack: ExitStack, server: Server) -> Server:
@@ -239,23 +214,16 @@ def _postgres_process(disk: Path, folder: Path, port: int) -> tuple[Server, str]
     url = cluster.url("postgres", "postgres", _PASSWORD)
     as_account = {"user": account.uid, "group": account.gid, "extra_groups": [], "cwd": "/"} if account else {}
     log = folder / "postgres.log"
-    return Process(port, lambda: list(cluster.command()), lambda: connect(url), log, **as_account), url
+    return Process(lambda: list(cluster.command()), lambda: connect(url), log, **as_account), url
 
 
 def _redis_process(folder: Path, port: int) -> Server:
     command = [sys.executable, "-m", "viceversa.platform.redis_server", "--port", str(port)]
-    return Process(port, lambda: command, lambda: _listens(port), folder / "redis.log")
+    return Process(lambda: command, lambda: _listens(port), folder / "redis.log")
 
 
 def _listens(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
-
-
-def _kafka_process(stack: ExitStack, folder: Path, port: int, advertised: int) -> Server:
-    (folder / "kafka").mkdir()
-    node = kafka_node.Node(folder / "kafka", port=port, advertised=advertised, partitions=PARTITIONS)
-    node.format()
-    return _started(stack, Broker(node))
 
 
 def _container(stack: ExitStack, image: str, inside: int, port: int, **run: Any) -> Any:
@@ -268,12 +236,12 @@ def _container(stack: ExitStack, image: str, inside: int, port: int, **run: Any)
     return container
 
 
-def _kafka_container(stack: ExitStack, _: Path, port: int, advertised: int) -> Server:
+def _kafka_container(stack: ExitStack, port: int, advertised: int) -> Server:
     settings = kafka_settings(f"localhost:{advertised}")
     environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
     environment["KAFKA_HEAP_OPTS"] = _HEAP
     container = _container(stack, KAFKA, 9092, port, environment=environment)
-    server = Container(container, port, lambda: list_topics(f"localhost:{advertised}"))
+    server = Container(container, lambda: list_topics(f"localhost:{advertised}"))
     server.start()
     return server
 
@@ -283,11 +251,11 @@ def _postgres_container(stack: ExitStack, port: int) -> tuple[Server, str]:
     command = "postgres -c max_connections=300"
     environment = {"POSTGRES_PASSWORD": _PASSWORD}
     server = Container(
-        _container(stack, POSTGRES, 5432, port, command=command, environment=environment), port, lambda: connect(url)
+        _container(stack, POSTGRES, 5432, port, command=command, environment=environment), lambda: connect(url)
     )
     server.start()
     return server, url
 
 
 def _redis_container(stack: ExitStack, port: int) -> Server:
-    return Container(_container(stack, REDIS, 6379, port), port, lambda: _listens(port))
+    return Container(_container(stack, REDIS, 6379, port), lambda: _listens(port))

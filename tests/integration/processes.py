@@ -210,7 +210,7 @@ def running_platform(
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         database_urls = runner.run(_provide_databases(servers.postgres))
         if servers.kind is not Kind.LOCAL:
-            runner.run(create_topics(servers.kafka))
+            runner.run(create_topics(servers.kafka, replication_factor=min(servers.brokers, 3)))
     log_epoch = uuid4().hex if servers.kind is Kind.LOCAL else ""
     provider = Program(
         "identity-provider",

@@ -62,6 +62,8 @@ class Servers:
     redis: str
     restart_kafka: Callable[[], None] | None = None
     """Kills the broker and starts it again on its log; None where there is no such broker."""
+    brokers: int = 1
+    """Of Kafka; `kafka` names them all."""
 
 
 def choose() -> Choice:

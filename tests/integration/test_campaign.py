@@ -6,6 +6,7 @@ import pytest
 
 from chaos import report
 from chaos.campaign import Options, run
+from chaos.fates import totals
 from chaos.faults import FAULTS
 from integration.servers import Kind
 
@@ -18,5 +19,6 @@ def test_a_campaign_of_faults_violates_nothing(kind: Kind, tmp_path: Path):
     report.write(result, tmp_path)
     assert [violation for finding in result.findings for violation in finding.violations] == []
     assert all(finding.checked for finding in result.findings)
-    assert len(result.plan.schedule) == options.number
+    assert len(result.plan.schedule) == len(result.suffered) == options.number
+    assert totals(result.suffered)["carried out"] > options.number / 2
     assert result.evidence.record.counts["ok"] > 50

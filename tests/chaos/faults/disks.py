@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,12 @@ def _fill(ballast: Path) -> None:
     """Take all blocks that are left."""
     free = os.statvfs(ballast.parent)
     with ballast.open("wb", buffering=0) as file:
-        try:
+        with suppress(OSError):  # the server took some of it meanwhile
             os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        file.seek(0, os.SEEK_END)
+        with suppress(OSError):
             while file.write(bytes(_BLOCK)):
                 continue
-        except OSError:
-            return
 
 
 def _revive(server: Server) -> None:

@@ -1,22 +1,28 @@
 """Faults of what comes over topics: again, from the beginning, or garbage."""
 
 import asyncio
+import functools
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from chaos.checker.routes import HEARD, TOPICS, ce_type, groups, topic_of
+from chaos.fates import Fate, Missed
 from chaos.faults.fault import Fault, Parameters
-from chaos.ground import Ground
+from chaos.faults.sending import Sent, send_all
+from chaos.ground import Ground, patiently
+from chaos.servers import Stand
 from viceversa.demo.client import Refused
 
 _NEWEST = 200
+_PATIENCE = 30.0
+"""Seconds in which an operator looks for a dead letter."""
 
 
 class RepeatDeliveries(Fault):
@@ -35,39 +41,47 @@ class RepeatDeliveries(Fault):
         return f"topic {parameters['topic']}"
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
-        with suppress(KafkaException):
-            await asyncio.to_thread(_repeat, ground.stand.addresses.kafka, parameters["topic"], parameters["seed"])
+        kafka, topic = ground.stand.addresses.kafka, parameters["topic"]
+        records = await patiently(lambda: asyncio.to_thread(_newest, kafka, topic))
+        dice = random.Random(parameters["seed"])
+        again = [record for record in records for _ in range(dice.randint(1, 5))]
+        dice.shuffle(again)
+        await asyncio.to_thread(send_all, kafka, again)
 
 
-def _repeat(kafka: str, topic: str, seed: int) -> None:
-    dice = random.Random(seed)
+def _newest(kafka: str, topic: str) -> list[Sent]:
+    """Of each partition. Raises KafkaException where not all can be read."""
     records = []
     consumer = Consumer(
         {"bootstrap.servers": kafka, "group.id": "chaos-repeat", "enable.auto.commit": False, "log_level": 0}
     )
     try:
-        places = [
-            TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        ]
+        places = _partitions(consumer, topic)
         ends = {place.partition: consumer.get_watermark_offsets(place, timeout=10) for place in places}
         consumer.assign([TopicPartition(topic, n, max(low, high - _NEWEST)) for n, (low, high) in ends.items()])
         todo = {number for number, (low, high) in ends.items() if high > low}
+        if not todo:
+            raise TimeoutError("nothing was sent to the topic yet")
         while todo:
-            for message in consumer.consume(500, timeout=5) or [None]:
-                if message is None:
-                    todo.clear()
-                elif message.error() is None:
-                    records.append(message)
+            found = consumer.consume(500, timeout=10)
+            if not found:
+                raise TimeoutError(f"no record came from {topic} for 10 s")
+            for message in found:
+                if message.error() is None:
+                    records.append(Sent.again(message))
                     if message.offset() + 1 >= ends[message.partition()][1]:
                         todo.discard(message.partition())
     finally:
         consumer.close()
-    again = [message for message in records for _ in range(dice.randint(1, 5))]
-    dice.shuffle(again)
-    producer = Producer({"bootstrap.servers": kafka, "delivery.timeout.ms": 10_000, "log_level": 0})
-    for message in again:
-        producer.produce(topic, message.value(), message.key(), message.partition(), headers=message.headers() or [])
-    producer.flush(15)
+    return records
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    """Raises KafkaException where the broker does not know them now."""
+    known = consumer.list_topics(topic, timeout=10).topics[topic]
+    if known.error is not None:
+        raise KafkaException(known.error)
+    return [TopicPartition(topic, number) for number in known.partitions]
 
 
 class _WhileStopped(Fault):
@@ -96,23 +110,35 @@ class ReplayTopics(_WhileStopped):
     name = "replay-topics"
     lasts = (11.0, 12.0)  # members that died are forgotten after their session: only then may offsets be set
 
+    def why_not(self, stand: Stand) -> str | None:
+        return "the local broker lets nobody set a group's offsets from outside" if stand.kafka is None else None
+
     async def change(self, ground: Ground, parameters: Parameters) -> None:
         return
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
-        for group, topics in groups().items():
-            if group.startswith(f"{parameters['service']}."):
-                with suppress(KafkaException):
-                    await asyncio.to_thread(_rewind, ground.stand.addresses.kafka, group, topics)
-        await super().heal(ground, parameters)
+        try:
+            for group, topics in groups().items():
+                if group.startswith(f"{parameters['service']}."):
+                    await patiently(functools.partial(_rewound, ground.stand.addresses.kafka, group, topics))
+        finally:
+            await super().heal(ground, parameters)
 
 
-def _rewind(kafka: str, group: str, topics: list[str]) -> None:
+async def _rewound(kafka: str, group: str, topics: Sequence[str]) -> None:
+    await asyncio.to_thread(_rewind, kafka, group, topics)
+
+
+def _rewind(kafka: str, group: str, topics: Sequence[str]) -> None:
+    """Raises KafkaException where Kafka is away, or while the group still has members."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False, "log_level": 0})
     try:
-        known = consumer.list_topics(timeout=10).topics
-        places = [TopicPartition(topic, number, 0) for topic in topics for number in known[topic].partitions]
-        consumer.commit(offsets=places, asynchronous=False)
+        places = [place for topic in topics for place in _partitions(consumer, topic)]
+        for place in places:
+            place.offset = 0
+        for place in consumer.commit(offsets=places, asynchronous=False):
+            if place.error is not None:
+                raise KafkaException(place.error)
     finally:
         consumer.close()
 
@@ -123,12 +149,18 @@ class RepublishLog(_WhileStopped):
     name = "republish-log"
 
     async def change(self, ground: Ground, parameters: Parameters) -> None:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            connection = await ground.database(parameters["service"])
-            try:
-                await connection.execute("delete from cursors where name = $1", ground.platform.relay_cursor)
-            finally:
-                await connection.close(timeout=5)
+        if not await patiently(lambda: _forget_place(ground, parameters["service"])):
+            raise Missed("the relay had no place yet")
+
+
+async def _forget_place(ground: Ground, service: str) -> bool:
+    """Whether there was one."""
+    connection = await ground.database(service)
+    try:
+        cursor = ground.platform.relay_cursor
+        return await connection.execute("delete from cursors where name = $1", cursor) != "DELETE 0"
+    finally:
+        await connection.close(timeout=5)
 
 
 _SORTS = ("bad json", "no id", "unknown type", "unknown version", "one megabyte")
@@ -142,6 +174,7 @@ class Poison(Fault):
 
     def __init__(self, sorts: Sequence[str] = _SORTS, *, given_up: float = 0.5) -> None:
         self._sorts, self._given_up = sorts, given_up
+        self._heard: dict[str, set[str]] = {}
 
     def draw(self, dice: random.Random) -> dict[str, Any]:
         return {
@@ -175,33 +208,37 @@ class Poison(Fault):
             headers.append(("ce_id", event_id.encode()))
             ground.journal.poisoned(event_id)
         value = b'"' + b"x" * 1_000_000 if sort == "one megabyte" else b'{"half": '
-        with suppress(KafkaException):
-            await asyncio.to_thread(
-                _send, ground.stand.addresses.kafka, topic_of(service, contract), key.encode(), value, headers
-            )
+        self._heard[event_id] = set(HEARD[contract])
+        message = Sent(topic_of(service, contract), key.encode(), value, headers)
+        await asyncio.to_thread(send_all, ground.stand.addresses.kafka, [message])
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
-        if not parameters["given_up"] or ground.sign is None or parameters["sort"] in {"no id", *_SORTS[2:4]}:
+        heard = self._heard.pop(parameters["id"], set())
+        if not parameters["given_up"] or parameters["sort"] in {"no id", *_SORTS[2:4]}:
             return
-        consumers = {group for hearing in HEARD.values() for group in hearing}
-        with suppress(httpx.HTTPError, Refused):
-            headers = {"Authorization": f"Bearer {await ground.sign()}"}
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
-                for group in sorted(consumers):
-                    service, _, consumer = group.partition(".")
-                    url = f"{ground.platform.urls[service]}/v1/dead-letters/{consumer}/{parameters['id']}/discard"
-                    with suppress(httpx.HTTPError):
-                        await http.post(url, headers=headers)
+        deadline = time.monotonic() + _PATIENCE
+        answers: dict[str, str] = dict.fromkeys(heard, "nobody could sign in")
+        while heard and time.monotonic() < deadline:
+            with suppress(httpx.HTTPError, Refused):
+                answers |= await _discarded(ground, heard, parameters["id"])
+            heard = {group for group in heard if answers[group] != "200"}
+            await asyncio.sleep(0.5)
+        if heard:
+            told = ", ".join(f"{group}: {answers[group]}" for group in sorted(heard))
+            raise Missed(f"not every dead letter could be given up in {_PATIENCE:g} s ({told})", Fate.IN_PART)
 
 
-def _send(kafka: str, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
-    settings = {
-        "bootstrap.servers": kafka,
-        "delivery.timeout.ms": 10_000,
-        "log_level": 0,
-        "message.max.bytes": 1_048_000,
-    }
-    # The same partition as Java and aiokafka choose for this key.
-    producer = Producer({**settings, "partitioner": "murmur2_random"})
-    producer.produce(topic, value, key, headers=headers)
-    producer.flush(15)
+async def _discarded(ground: Ground, groups: Collection[str], event_id: str) -> dict[str, str]:
+    """What each group's service answers an operator who discards its dead letter."""
+    if ground.sign is None:
+        return {}
+    headers, answers = {"Authorization": f"Bearer {await ground.sign()}"}, {}
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        for group in sorted(groups):
+            service, _, consumer = group.partition(".")
+            url = f"{ground.platform.urls[service]}/v1/dead-letters/{consumer}/{event_id}/discard"
+            try:
+                answers[group] = str((await http.post(url, headers=headers)).status_code)
+            except httpx.HTTPError as error:
+                answers[group] = type(error).__name__
+    return answers

@@ -11,11 +11,12 @@ from typing import Any
 
 import httpx
 
+from chaos.fates import Missed
 from chaos.faults.fault import SERVICES, Fault, Parameters
 from chaos.ground import Ground
 from integration.processes import Program
 
-_TO_START = 30.0
+_TO_START = 60.0
 
 
 class KillService(Fault):
@@ -24,7 +25,7 @@ class KillService(Fault):
     name = "kill-service"
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
-        await asyncio.to_thread(ground.platform.services[parameters["service"]].kill)
+        await asyncio.to_thread(ground.running(parameters["service"]).kill)
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         service = ground.platform.services[parameters["service"]]
@@ -45,7 +46,7 @@ class FreezeService(Fault):
     lasts = (11.0, 14.0)
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
-        send(ground.platform.services[parameters["service"]], signal.SIGSTOP)
+        send(ground.running(parameters["service"]), signal.SIGSTOP)
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         send(ground.platform.services[parameters["service"]], signal.SIGCONT)
@@ -61,7 +62,7 @@ class SlowService(Fault):
         self._pulses: dict[str, asyncio.Task[None]] = {}
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
-        service = ground.platform.services[parameters["service"]]
+        service = ground.running(parameters["service"])
         self._pulses[parameters["service"]] = asyncio.create_task(_pulse(service))
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
@@ -79,15 +80,18 @@ async def _pulse(service: Program) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _at_work(other: Program) -> None:
-    """Wait until it takes part; not for ever, since another fault may keep it from that."""
+async def _at_work(other: Program, **changed: str) -> None:
+    """Wait until it takes part. One that ends, since another fault keeps it from its servers, is started again."""
     deadline = time.monotonic() + _TO_START
     async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
-        while time.monotonic() < deadline and other.runs:
+        while time.monotonic() < deadline:
+            if not other.runs:
+                other.start(**changed)
             with suppress(httpx.TransportError):
                 if (await http.get(f"{other.url}/readyz")).is_success:
                     return
             await asyncio.sleep(0.2)
+    raise Missed(f"it was not ready within {_TO_START:g} s")
 
 
 class Further(Fault):
@@ -113,8 +117,8 @@ class Further(Fault):
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
         name = parameters["service"]
         other = ground.platform.another(name, self.roles, *self.command(parameters))
-        self._running[name] = other.start(**self.environment(ground, parameters))
-        await _at_work(other)
+        self._running[name] = other
+        await _at_work(other, **self.environment(ground, parameters))
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         await asyncio.to_thread(self._running.pop(parameters["service"]).kill)

@@ -42,13 +42,12 @@ class CutBroker(Fault):
         return "kafka"
 
     def why_not(self, stand: Stand) -> str | None:
-        return "the local broker names its own address to its clients" if stand.kafka_wire is None else None
+        return None if stand.kafka_wires else "the local broker names its own address to its clients"
 
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
-        wire = ground.stand.kafka_wire
-        if wire is not None:
-            await asyncio.to_thread(lambda: wire.cut(silently=parameters["silently"]))
+        for wire in ground.stand.kafka_wires:
+            await asyncio.to_thread(wire.cut, silently=parameters["silently"])
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
-        if ground.stand.kafka_wire is not None:
-            await asyncio.to_thread(ground.stand.kafka_wire.heal)
+        for wire in ground.stand.kafka_wires:
+            await asyncio.to_thread(wire.heal)
