@@ -1,4 +1,4 @@
-"""What the library that consumes says of a Kafka that fails reaches our log."""
+"""What the library that consumes is told of a Kafka, and what it says of one that fails in our log."""
 
 import asyncio
 import logging
