@@ -81,6 +81,8 @@ async def test_a_consumer_that_is_told_to_stop_finishes_its_batch_or_leaves_noth
     process = consumer.process
     assert process is not None
     holder = await asyncpg.connect(platform.databases["matching"], server_settings=PATIENT)
+    # Within a transaction, who waits is looked up once and then remembered.
+    observer = await asyncpg.connect(platform.databases["matching"])
     try:
         holding = holder.transaction()
         await holding.start()
@@ -89,7 +91,7 @@ async def test_a_consumer_that_is_told_to_stop_finishes_its_batch_or_leaves_noth
         await program.withdraw(participant)
 
         async def batch_waits() -> None:
-            assert await holder.fetchval(WAITING)
+            assert await observer.fetchval(WAITING)
 
         await eventually(batch_waits)
         process.terminate()
@@ -109,3 +111,4 @@ async def test_a_consumer_that_is_told_to_stop_finishes_its_batch_or_leaves_noth
         assert await holder.fetchval(WITHDREW, participant) == 1
     finally:
         await holder.close()
+        await observer.close()
