@@ -29,6 +29,7 @@ from events.runtime.hints import Hints
 from events.runtime.private_events import EventTypes
 from events.runtime.relay import Relay
 from events.runtime.schema import cursors, events, waiting
+from events.runtime.sending import Sender
 from events.runtime.subscription import Subscription
 
 LOOKS = 0.25
@@ -64,15 +65,14 @@ async def _relayed(work: LogWork) -> Cost:
     async with _pool(work) as pool:
         await fill_log(pool, work.messages)
         hints = Hints(None, "benchmarks")
-        relay = Relay(
-            database_url=work.database_url,
+        sender = Sender(
             bootstrap_servers=work.kafka,
             codec=_codec(pool, METERING_EVENTS),
             publications=PUBLICATIONS,
             source="/viceversa/local/metering",
             schema_base="http://127.0.0.1:8000/v1/schemas",
-            wake=hints.reader(),
         )
+        relay = Relay(work.database_url, sender, hints.reader())
         async with pool.connect() as conn:
             end = await conn.scalar(select(func.max(events.c.sequence)))
         return await _until(pool, relay.run(), lambda found: found == end, select(func.max(cursors.c.sequence)))

@@ -11,7 +11,8 @@ from benchmarks.services.projections import FROM_TOPICS
 from benchmarks.services.publish import PUBLICATIONS
 from events.runtime.http import Edge
 from events.runtime.private_events import EventTypes
-from events.runtime.service import ServiceDefinition, serve
+from events.runtime.process import serve
+from events.runtime.service import ServiceDefinition
 from events.runtime.settings import ServiceSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -12,8 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from events.testing import eventually
+from viceversa.client import SERVICES
 from viceversa.demo import performance
-from viceversa.demo.client import SERVICES
 from viceversa.demo.command import _until_signalled
 from viceversa.demo.performance import Wishes, perform
 from viceversa.demo.story import Act

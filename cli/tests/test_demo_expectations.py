@@ -1,6 +1,7 @@
 """Expectations: what was seen decides, and patience has a limit."""
 
-from viceversa.demo.expectations import Expectations, until
+from viceversa.demo.expectations import Expectations
+from viceversa.polling import until
 
 
 class Growing:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from viceversa.demo.client import Platform
+from viceversa.client import Platform
 from viceversa.demo.enterprise import people, sign_up_file
 from viceversa.demo.expectations import Expectations
 from viceversa.demo.facts import REGIONS

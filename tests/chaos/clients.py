@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 
 from chaos.journal import Effect, Journal, Outcome
-from viceversa.demo.client import Platform as Apis
+from viceversa.client import Platform as Apis
 
 _TRIES = 6
 _PAUSE = 0.2

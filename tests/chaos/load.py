@@ -17,8 +17,8 @@ from chaos.clients import Clients
 from chaos.ground import Ground
 from chaos.journal import TOLD, Effect, Outcome
 from integration.scenario import Pair, Program, open_program
-from viceversa.demo.client import Platform as Apis
-from viceversa.demo.client import Refused, now, turn_clock
+from viceversa.client import Platform as Apis
+from viceversa.client import Refused, now, turn_clock
 
 _FIRST_PAIRS = 8
 _LEARNT = timedelta(days=200)

@@ -17,7 +17,7 @@ from events.testing.service import settings_for
 from integration.processes import Platform, running_platform
 from integration.scenario import Program, open_program
 from integration.servers import Choice, Kind, Servers, choose, running
-from viceversa.demo.client import Platform as Apis
+from viceversa.client import Platform as Apis
 
 _CHOICE = pytest.StashKey[Choice]()
 

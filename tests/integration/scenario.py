@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from events.testing import eventually
-from viceversa.demo.client import Caller, Platform, Refused, now
+from viceversa.client import Caller, Platform, Refused, now
 
 T = TypeVar("T")
 

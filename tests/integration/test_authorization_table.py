@@ -12,7 +12,7 @@ from events.contracts.authorization import TABLE, Relation
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Pair, Program, open_program, permitted
-from viceversa.demo.client import Platform as Apis
+from viceversa.client import Platform as Apis
 
 NOT_SEEN = (401, 404)
 STALE = '"99999"'

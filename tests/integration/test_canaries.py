@@ -10,7 +10,7 @@ from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Program, permitted
 from integration.topics import everything_told, nobody_is_behind, told_of
-from viceversa.demo.client import Refused
+from viceversa.client import Refused
 
 
 async def test_names_texts_and_identities_stand_in_no_topic_header_span_or_log(platform: Platform, program: Program):

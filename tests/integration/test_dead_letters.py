@@ -12,7 +12,7 @@ from events.contracts.routes import followers
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Program
-from viceversa.demo.client import Caller
+from viceversa.client import Caller
 from viceversa.main import app
 from viceversa.operations.connection import TOKEN
 

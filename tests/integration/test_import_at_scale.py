@@ -10,7 +10,7 @@ import pytest
 
 from events.testing import eventually
 from integration.scenario import COLUMNS, Program, open_program, permitted
-from viceversa.demo.client import Platform as Apis
+from viceversa.client import Platform as Apis
 from viceversa.platform.local import LocalPlatform
 
 PEOPLE = 20_000

@@ -11,7 +11,7 @@ from events.runtime.service import ServiceDefinition
 from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Program
-from viceversa.demo.client import Caller
+from viceversa.client import Caller
 from viceversa.main import app
 from viceversa.operations.connection import TOKEN
 

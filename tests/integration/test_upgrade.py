@@ -17,7 +17,7 @@ from integration.processes import Platform, running_platform
 from integration.releases import release
 from integration.scenario import Program, open_program
 from integration.servers import Kind, running
-from viceversa.demo.client import Platform as Apis
+from viceversa.client import Platform as Apis
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -7,7 +7,7 @@ from events.testing import eventually
 from integration.processes import Platform
 from integration.scenario import Pair, Program
 from integration.topics import Told, everything_told, told_of
-from viceversa.demo.client import now, turn_clock
+from viceversa.client import now, turn_clock
 
 
 async def baseline_of(program: Program, participant: str) -> dict[str, Any]:

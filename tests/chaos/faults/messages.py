@@ -18,7 +18,7 @@ from chaos.faults.fault import Fault, Parameters
 from chaos.faults.sending import Sent, send_all
 from chaos.ground import Ground, patiently
 from chaos.servers import Stand
-from viceversa.demo.client import Refused
+from viceversa.client import Refused
 
 _NEWEST = 200
 _PATIENCE = 30.0

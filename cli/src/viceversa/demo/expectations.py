@@ -1,16 +1,12 @@
 """What the demo expects to see. Each expectation has a name; one that takes a moment is polled with a limit."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-T = TypeVar("T")
+from viceversa.polling import LIMIT_S, until
 
-LIMIT_S = 60.0
-"""How long an effect in another service may take before it counts as missing."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +42,3 @@ class Expectations:
         """Look until what is seen equals `expected`, within the limit."""
         seen = await until(look, lambda value: value == expected, self._limit)
         self.equal(name, seen, expected)
-
-
-async def until(look: Callable[[], Awaitable[T]], satisfied: Callable[[T], bool], limit: float = LIMIT_S) -> T:
-    """Look again until satisfied or the limit (seconds) is over; answers what was seen last."""
-    end = time.monotonic() + limit
-    pause = _FIRST_PAUSE_S
-    while not satisfied(seen := await look()) and time.monotonic() < end:
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE_S)
-    return seen

@@ -11,15 +11,16 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from viceversa.client import AT_ONCE, Platform, now
 from viceversa.demo import report
-from viceversa.demo.client import AT_ONCE, Platform, now
 from viceversa.demo.enterprise import Person, people, sign_up_file
-from viceversa.demo.expectations import LIMIT_S, Expectations
+from viceversa.demo.expectations import Expectations
 from viceversa.demo.stage import Progress, Stage
 from viceversa.demo.story import STORY, Played, play
 from viceversa.demo.subscriber import Subscriber
 from viceversa.demo.summary import summarise
 from viceversa.demo.surroundings import Surroundings
+from viceversa.polling import LIMIT_S
 
 _REQUEST_TIMEOUT_S = 300.0
 _LIMIT_A_PERSON_S = 0.04

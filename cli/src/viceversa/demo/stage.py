@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from viceversa.demo.client import Caller, Platform
+from viceversa.client import Caller, Platform
 from viceversa.demo.enterprise import Person, SignUpFile
 from viceversa.demo.expectations import Expectations
 from viceversa.demo.subscriber import Subscriber

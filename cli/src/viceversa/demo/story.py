@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from viceversa.client import Refused
 from viceversa.demo.acts.answers import answer_baseline, answer_pulse
 from viceversa.demo.acts.matchmaking import answer_proposals, run_round
 from viceversa.demo.acts.meetings import agree, meet
@@ -13,7 +14,6 @@ from viceversa.demo.acts.opening import open_program, sign_up
 from viceversa.demo.acts.partings import ask_for_rematches
 from viceversa.demo.acts.reckoning import reckon
 from viceversa.demo.acts.withdrawal import withdraw
-from viceversa.demo.client import Refused
 from viceversa.demo.stage import Stage
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError, field_validator
 
-from viceversa.demo.client import SERVICES
+from viceversa.client import SERVICES
 from viceversa.platform.local import LocalPlatform
 from viceversa.platform.refusal import PlatformRefused
 

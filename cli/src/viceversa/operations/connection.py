@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 import httpx
 import typer
 
-from viceversa.demo.client import Caller, Platform, Refused
+from viceversa.client import Caller, Platform, Refused
 from viceversa.platform.description import read_description
 from viceversa.platform.folder import DataFolder
 from viceversa.platform.refusal import PlatformRefused

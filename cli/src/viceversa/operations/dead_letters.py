@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from viceversa.demo.client import Refused
+from viceversa.client import Refused
 from viceversa.operations.connection import DEFAULT_DATA, Connection, Data, Url, operate
 from viceversa.platform.refusal import PlatformRefused, refusals_are_told
 

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from viceversa.demo.client import Refused
+from viceversa.client import Refused
 from viceversa.operations.connection import DEFAULT_DATA, Connection, Data, Url, operate
 from viceversa.platform.refusal import PlatformRefused, refusals_are_told
 from viceversa.platform.screen import SteadyConsole

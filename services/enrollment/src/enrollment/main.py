@@ -14,7 +14,8 @@ from enrollment.transport import sealer
 from events.runtime.encryption import read_key
 from events.runtime.http.authentication import JwksUrl
 from events.runtime.private_events import EventTypes
-from events.runtime.service import ServiceDefinition, serve
+from events.runtime.process import serve
+from events.runtime.service import ServiceDefinition
 
 
 def definition(settings: Settings) -> ServiceDefinition:

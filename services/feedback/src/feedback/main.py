@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from events.runtime.private_events import EventTypes
-from events.runtime.service import ServiceDefinition, serve
+from events.runtime.process import serve
+from events.runtime.service import ServiceDefinition
 from feedback import api, domain
 from feedback.clock import DUE
 from feedback.projections import FROM_STORE, FROM_TOPICS

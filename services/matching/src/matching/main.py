@@ -6,7 +6,8 @@ from pathlib import Path
 
 from events.runtime.encryption import read_key
 from events.runtime.private_events import EventTypes
-from events.runtime.service import ServiceDefinition, serve
+from events.runtime.process import serve
+from events.runtime.service import ServiceDefinition
 from matching import api, domain
 from matching.clock import DUE
 from matching.projections import FROM_STORE, FROM_TOPICS

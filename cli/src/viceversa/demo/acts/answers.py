@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from viceversa.demo.client import for_each
-from viceversa.demo.expectations import until
+from viceversa.client import for_each
 from viceversa.demo.stage import Participant, Stage
+from viceversa.polling import until
 
 _ANSWER_BASELINE, _ANSWER_PULSE = 0.70, 0.40
 

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from viceversa.demo.client import Refused, for_each
+from viceversa.client import Refused, for_each
 from viceversa.demo.stage import Pair, Participant, Round, Stage
 
 _NOT_FOUND = 404

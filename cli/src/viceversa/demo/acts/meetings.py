@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from viceversa.demo.client import Reply, for_each, now, turn_clock
+from viceversa.client import Reply, for_each, now, turn_clock
 from viceversa.demo.stage import Appointment, Pair, Participant, Stage
 
 CADENCE = timedelta(days=30)

@@ -1,7 +1,7 @@
 """Some pairs do not work: they ask for another match, and at the full hour nobody can tell who asked."""
 
+from viceversa.client import for_each
 from viceversa.demo.acts.meetings import begin_an_hour
-from viceversa.demo.client import for_each
 from viceversa.demo.stage import Pair, Stage
 
 _ASK = 0.05

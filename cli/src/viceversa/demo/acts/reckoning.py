@@ -2,8 +2,8 @@
 
 from functools import partial
 
+from viceversa.client import SERVICES
 from viceversa.demo.acts.meetings import begin_an_hour
-from viceversa.demo.client import SERVICES
 from viceversa.demo.stage import Stage
 
 

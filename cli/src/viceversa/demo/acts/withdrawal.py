@@ -2,13 +2,13 @@
 
 import asyncio
 
+from viceversa.client import SERVICES
 from viceversa.demo import traces
 from viceversa.demo.acts.answers import open_sheet
 from viceversa.demo.acts.meetings import appointment_of, begin_an_hour, plan
-from viceversa.demo.client import SERVICES
-from viceversa.demo.expectations import until
 from viceversa.demo.stage import Pair, Stage
 from viceversa.demo.subscriber import Heard
+from viceversa.polling import until
 
 _REACTION = ("process viceversa.enrollment.v1", "send viceversa.sessions.restricted.v1", "sessions")
 _SETTLED_AFTER_S = 1.0

@@ -9,8 +9,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from viceversa.client import Platform, Refused, for_each
 from viceversa.demo import client
-from viceversa.demo.client import Platform, Refused, for_each
 
 
 class Services:

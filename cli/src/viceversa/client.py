@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx
 
-from viceversa.demo.expectations import until
+from viceversa.polling import until
 
 SERVICES = ("enrollment", "matching", "sessions", "feedback")
 AT_ONCE = 16
