@@ -9,8 +9,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from viceversa import client
 from viceversa.client import Platform, Refused, for_each
-from viceversa.demo import client
 
 
 class Services:
