@@ -1,6 +1,7 @@
 """What every fault can do: be drawn by a seed, be injected, be healed."""
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ SERVICES = ("enrollment", "matching", "sessions", "feedback")
 Parameters = Mapping[str, Any]
 
 
-class Fault:
+class Fault(ABC):
     """One kind. By itself it hits one service, drawn by chance."""
 
     name: ClassVar[str]
@@ -29,9 +30,9 @@ class Fault:
         """Why these servers cannot suffer it, or None."""
         return None
 
+    @abstractmethod
     async def inject(self, ground: Ground, parameters: Parameters) -> None:
         """Do it."""
-        raise NotImplementedError
 
-    async def heal(self, ground: Ground, parameters: Parameters) -> None:
+    async def heal(self, ground: Ground, parameters: Parameters) -> None:  # noqa: B027 - some end by themselves
         """Undo it."""

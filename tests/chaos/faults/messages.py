@@ -4,6 +4,7 @@ import asyncio
 import functools
 import random
 import time
+from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -94,9 +95,9 @@ class _WhileStopped(Fault):
         await asyncio.to_thread(service.kill)
         await self.change(ground, parameters)
 
+    @abstractmethod
     async def change(self, ground: Ground, parameters: Parameters) -> None:
         """What is done."""
-        raise NotImplementedError
 
     async def heal(self, ground: Ground, parameters: Parameters) -> None:
         service = ground.platform.services[parameters["service"]]
