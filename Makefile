@@ -34,7 +34,8 @@ test: $(READY) ## Run every test; integration tests take a real Kafka where ther
 .PHONY: coverage
 coverage: export UV := $(abspath $(UV))
 coverage: $(READY) ## Run every test and show which lines none reaches, also in the services' processes (slow)
-	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup --cov --cov-report=term $(ARGS)
+	$(RUN)/python -m pytest -n logical --maxprocesses=8 --dist=loadgroup --cov --cov-report=term \
+		tests/integration tests/chaos libs services cli $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types, and who may import whom

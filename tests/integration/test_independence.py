@@ -26,7 +26,7 @@ def run(*command: str | Path) -> str:
     # What this run of pytest tells its workers is not for that one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-30_000:] + done.stderr[-3_000:]
     return done.stdout
 
 
