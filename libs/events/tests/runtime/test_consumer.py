@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from sqlalchemy import text
 
 from events.contracts.sessions import AgreementSigned, SessionLogged
-from events.runtime import store
+from events.runtime import messages, store
 from events.runtime.consumer import Consumer
 from events.runtime.effects import Reactor, TopicProjector, _overtaken
 from events.runtime.projecting import TopicProjection
@@ -233,6 +233,19 @@ async def test_an_event_of_a_type_that_nobody_here_knows_is_passed_over(database
     partitions = await deliver(reactor(database), records)
     assert (await database.counter(counter)).value == 1
     assert partitions.sought == []
+
+
+async def test_another_version_of_a_handled_event_is_passed_over_and_counted(database: Database, monkeypatch):
+    counted = []
+    monkeypatch.setattr(messages.other_versions, "add", lambda number, labels: counted.append((number, labels)))
+    topic, counter = Topic(), uuid4()
+    other = [topic.record(b"{}", ce_type=name) for name in ("viceversa.AgreementSigned.v9", "viceversa.Later.v1")]
+    consumer = reactor(database)
+    await deliver(consumer, [*other, topic.record(signed(counter))])
+    assert (await database.counter(counter)).value == 1
+    assert counted == [(1, {"cloudevents.event_type": "viceversa.AgreementSigned"})]
+    async with database.pool.connect() as conn:
+        assert await consumer.dead(conn, None, 10) == []
 
 
 @pytest.mark.parametrize("header", [("x-proxy", b"\xff\xfe"), ("x-nothing", None), ("traceparent", b"odd")])

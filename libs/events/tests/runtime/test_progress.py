@@ -19,10 +19,11 @@ from events.runtime.consumer import Consumer
 from events.runtime.effects import TopicProjector
 from events.runtime.hints import Hints
 from events.runtime.messages import Message
-from events.runtime.progress import Liveness, Seen, Stillness, WatchedConsumer, WatchedRelay
-from events.runtime.projecting import TopicProjection
+from events.runtime.progress import Liveness, Seen, Stillness, WatchedConsumer, WatchedProjector, WatchedRelay
+from events.runtime.projecting import StoreProjection, TopicProjection
 from events.runtime.relay import Relay
 from events.runtime.sending import Sender
+from events.runtime.store_projector import StoreProjector
 from events.testing import eventually
 from events.testing.counters import Database, Increased, increase
 
@@ -223,3 +224,20 @@ async def test_a_relay_that_hangs_is_named_while_it_leads_and_its_brake_does_not
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await eventually(lambda: watch._liveness.stands_still == {})
+
+
+async def test_a_projector_that_hangs_is_named_until_its_cursor_gets_on(database: Database, monkeypatch):
+    async def hang(*_) -> None:
+        await held.wait()
+
+    held = asyncio.Event()
+    projection = StoreProjection("tallies", (Increased,), hang, tables=())
+    projector = StoreProjector(database.pool, database.codec, projection, Hints(None, "").reader())
+    await database.commands.execute(increase(uuid4()))
+    async with Watch(database, WatchedProjector(projector)) as watch:
+        running = asyncio.create_task(projector.run())
+        await eventually(lambda: list(watch._liveness.stands_still) == [projector.cursor])
+        held.set()
+        await eventually(lambda: watch._liveness.stands_still == {})
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -125,3 +125,14 @@ async def test_the_backlog_says_how_much_is_ahead_and_how_long_the_gate_has_held
             events, held_back = await store.backlog(conn, BEGINNING)
     assert events == 3
     assert held_back > 0
+
+
+async def test_a_long_backlog_is_not_counted_to_its_end(database: Database):
+    many = text(
+        "insert into events (event_id, stream_id, stream_version, type, schema_version, data, metadata)"
+        " select gen_random_uuid(), gen_random_uuid(), 1, 'Many', 1, '{}', '{}' from generate_series(1, :number)"
+    )
+    async with database.pool.begin() as conn:
+        await conn.execute(many, {"number": store.MOST_COUNTED + 10})
+    async with database.pool.connect() as conn:
+        assert (await store.backlog(conn, BEGINNING))[0] == store.MOST_COUNTED

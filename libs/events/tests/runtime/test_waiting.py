@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ class Reactions:
 
     def __init__(self) -> None:
         self.refused: set[int] = set()
+        self.broken: set[int] = set()
         self.also: UUID | None = None
         """Another counter that must have begun."""
 
@@ -30,6 +32,8 @@ class Reactions:
         requires = (stream,) if self.also is None else (stream, COUNTER.stream(self.also))
 
         def decide(_):
+            if number in self.broken:
+                raise KeyError
             if number in self.refused:
                 raise TooMuch
             return [(stream, Increased(by=number, text=str(number)))]
@@ -156,6 +160,44 @@ async def test_a_key_that_fails_is_paused_and_holds_up_no_other_however_much_wai
     await consumer.release()
     assert await order(database, other) == ["", "30"]
     assert await order(database, failing) == [""]
+
+
+async def test_keys_that_fail_after_their_cause_came_are_not_looked_for_without_a_pause(
+    database: Database, monkeypatch
+):
+    monkeypatch.setattr(waiting, "_KEYS_A_LOOK", 10)
+    monkeypatch.setattr(waiting, "_Failing", partial(waiting._Failing, pause=60.0))
+    reactions, topic = Reactions(), Topic()
+    reactions.broken = {1}
+    consumer, counters = reactions.consumer(database), [uuid4() for _ in range(25)]
+    await deliver(consumer, [topic.record(logged(counter), key=counter) for counter in counters])
+    await consumer.release()
+    for counter in counters:
+        await database.commands.execute(increase(counter))
+    at_once = [await consumer.release() for _ in range(12)]
+    assert at_once[-1] is False
+    assert len(consumer._waiting._begun) == 0
+
+
+async def test_a_key_is_released_although_more_than_a_look_takes_fail_behind_the_same_cause(
+    database: Database, monkeypatch
+):
+    monkeypatch.setattr(waiting, "_KEYS_A_LOOK", 10)
+    monkeypatch.setattr(waiting, "_Failing", partial(waiting._Failing, pause=60.0))
+    reactions, topic, cause = Reactions(), Topic(), uuid4()
+    reactions.broken = {13}
+    consumer = reactions.consumer(database)
+    await crowd(database, consumer, 300)
+    await deliver(consumer, [topic.record(logged(cause, 13), key=uuid4()) for _ in range(25)])
+    # In the order of keys it is the last.
+    await deliver(consumer, [topic.record(logged(cause, 7), key=UUID(int=2**128 - 1))])
+    await consumer.release()
+    await database.commands.execute(increase(cause))
+    for _ in range(6):
+        consumer._applier.parked_keys.clear()  # as if another process had parked them
+        await consumer.release()
+        await database.commands.execute(increase(uuid4()))
+    assert "7" in await order(database, cause)
 
 
 async def test_a_message_that_turns_out_to_miss_another_cause_waits_for_that_one_in_its_place(database: Database):

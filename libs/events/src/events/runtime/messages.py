@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from events.contracts import envelope
 from events.contracts.envelope import Envelope, MalformedMessage
 from events.contracts.registry import PublishedEvent, event_type
 from events.runtime.consuming import Received
+from events.runtime.telemetry import other_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,11 @@ def _is_ours(name: str) -> bool:
 def decode(
     headers: Iterable[tuple[str, bytes]], value: bytes, handled: frozenset[type[PublishedEvent]]
 ) -> Message | None:
-    """Decode a record; None for an event that this consumer does not handle. Raises MalformedMessage."""
+    """Decode a record; None for an event that this consumer does not handle. Raises MalformedMessage.
+
+    Another version of an event that it does handle is passed over too, and counted: while a contract changes, both
+    versions are published side by side, and each reader takes the one that it knows.
+    """
     ours = {name: text for name, text in headers if _is_ours(name) and text is not None}
     found, traceparent = envelope.decode(ours.items())
     try:
@@ -74,6 +80,8 @@ def decode(
         raise MalformedMessage(f"a header of {found.id} is not UTF-8") from None
     contract = event_type(found.type)
     if contract is None or contract not in handled:
+        if (name := _without_version(found.type)) in _names(handled):
+            other_versions.add(1, {"cloudevents.event_type": name})
         return None
     try:
         event = contract.model_validate_json(value)
@@ -82,6 +90,15 @@ def decode(
         places = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)}))
         raise MalformedMessage(f"{found.type} {found.id} does not fit its contract at {places or 'its root'}") from None
     return _message(found, traceparent, event, json.dumps(kept), value.decode())
+
+
+@cache
+def _names(handled: frozenset[type[PublishedEvent]]) -> frozenset[str]:
+    return frozenset(_without_version(contract.type) for contract in handled)
+
+
+def _without_version(ce_type: str) -> str:
+    return ce_type.rpartition(".")[0]
 
 
 def restore(headers: str, payload: str) -> Message:

@@ -126,9 +126,11 @@ def _keys_after() -> Select[tuple[UUID]]:
 
 
 _KEYS_AFTER = _keys_after()
+_BESIDES = unnest("besides", key=Uuid())
 _BEHIND = (
     select(waiting.c.key)
     .where(_OF_CONSUMER, waiting.c.cause == any_of("causes", Uuid()))
+    .where(~exists().where(_BESIDES.c.key == waiting.c.key))
     .limit(bindparam("limit", type_=BigInteger))
 )
 _NOW = select(func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=Xid8))
@@ -209,9 +211,11 @@ class ParkedMessages:
         """Keys under which something waits, in their order."""
         return list(await conn.scalars(_KEYS_AFTER, {"consumer": self.consumer, "after": after, "limit": limit}))
 
-    async def keys_behind(self, conn: AsyncConnection, causes: Collection[UUID], limit: int) -> list[UUID]:
-        """Keys under which something waits for one of these causes."""
-        parameters = {"consumer": self.consumer, "causes": list(causes), "limit": limit}
+    async def keys_behind(
+        self, conn: AsyncConnection, causes: Collection[UUID], limit: int, *, besides: Collection[UUID] = ()
+    ) -> list[UUID]:
+        """Keys under which something waits for one of these causes, up to `limit` messages of them."""
+        parameters = {"consumer": self.consumer, "causes": list(causes), "limit": limit, "key": list(besides)}
         return list(dict.fromkeys(await conn.scalars(_BEHIND, parameters)))
 
     async def released(self, conn: AsyncConnection, keys: Collection[UUID], each: int) -> list[Message]:

@@ -99,7 +99,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         readers.append(_start(service, service.hints.listen()))
         if "relay" in roles or "projector" in roles:
             readers.append(_start(service, service.hints.watch(service.read_pool)))
-        if "relay" in roles or "consumer" in roles:
+        if {"relay", "consumer", "projector"} & set(roles):
             readers.append(_start(service, service.liveness.watch()))
         if isinstance(service.clock, TurnableClock):
             await service.clock.read()
@@ -107,7 +107,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         if "relay" in roles:
             readers += [_start(service, relay.run()) for relay in service.relays]
         if "projector" in roles:
-            readers += [_start(service, projector.run()) for projector in service.projectors()]
+            readers += [_start(service, projector.run()) for projector in service.projectors]
             readers.append(_start(service, service.rebuilder().run()))
             if service.definition.due:
                 consuming.append(_start(service, service.due_worker().run()))

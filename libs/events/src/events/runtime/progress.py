@@ -20,6 +20,7 @@ from events.runtime.leadership import direct_connection
 from events.runtime.logs import named
 from events.runtime.offsets import GroupOffsets
 from events.runtime.relay import Relay
+from events.runtime.store_projector import StoreProjector
 from events.runtime.telemetry import consumer_lag
 
 _log = structlog.get_logger(__name__)
@@ -117,6 +118,23 @@ class WatchedRelay:
             return {}
         cursor = await cursors.peek(conn, relay.cursor)
         return {relay.cursor: Seen((cursor, relay.failed_at), await store.newest(conn) > cursor)}
+
+    async def close(self) -> None:
+        """It has none."""
+
+
+class WatchedProjector:
+    """A reader of the service's own log. Another process may have its cursor: it is the cursor that must get on."""
+
+    def __init__(self, projector: StoreProjector) -> None:
+        self._projector = projector
+
+    async def look(self, conn: AsyncConnection) -> Mapping[str, Seen]:
+        """Where its cursor stands."""
+        projector = self._projector
+        cursor = await cursors.peek(conn, projector.cursor)
+        behind = await store.newest(conn) > cursor
+        return {projector.cursor: Seen((cursor, projector.failed_at), behind, _PATIENCE_WITH_OTHERS)}
 
     async def close(self) -> None:
         """It has none."""

@@ -32,7 +32,7 @@ from events.runtime.http.edge import Edge
 from events.runtime.http.projections import projection_routes
 from events.runtime.leadership import Contender
 from events.runtime.private_events import EventTypes
-from events.runtime.progress import Liveness, WatchedConsumer, WatchedRelay
+from events.runtime.progress import Liveness, WatchedConsumer, WatchedProjector, WatchedRelay
 from events.runtime.projecting import Projection, StoreProjection, TopicProjection
 from events.runtime.publishing import Publications
 from events.runtime.rebuilds import Rebuilder
@@ -96,6 +96,7 @@ class Service:
         self.consumers = self._consumers()
         self.subscription: Subscription | None = None
         self.relays = self._relays() if "relay" in settings.roles else []
+        self.projectors = self._projectors()
         self.broker = Broker(settings.kafka_bootstrap_servers)
         self.liveness = self._liveness()
         self.stopping = False
@@ -151,18 +152,20 @@ class Service:
     def _liveness(self) -> Liveness:
         settings = self.settings
         consumers = self.consumers if "consumer" in settings.roles else []
+        projectors = self.projectors if "projector" in settings.roles else []
         return Liveness(
             settings.database_url,
             f"{self.definition.name} health",
             [
                 *(WatchedConsumer(consumer, settings.kafka_bootstrap_servers) for consumer in consumers),
                 *(WatchedRelay(relay) for relay in self.relays),
+                *(WatchedProjector(projector) for projector in projectors),
             ],
             self.broker.answers,
             settings.stands_still_after_seconds,
         )
 
-    def projectors(self) -> list[StoreProjector]:
+    def _projectors(self) -> list[StoreProjector]:
         """Readers of the service's own log."""
         return [
             StoreProjector(self.write_pool, self.codec, projection, self.hints.reader())

@@ -222,31 +222,26 @@ async def newest(conn: AsyncConnection) -> Position:
     return Position(*rows[0]) if rows else BEGINNING
 
 
+_AFTER = tuple_(events.c.transaction_id, events.c.sequence) > tuple_(
+    bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)
+)
+MOST_COUNTED = 100_000
+"""A backlog is counted so far: whoever is behind that much need not know it to the event, and the count has a price."""
+_TAIL = select(events.c.sequence).where(_AFTER, _in_shard()).limit(MOST_COUNTED).subquery("tail")
+_HELD_BACK = (
+    select(func.min(events.c.recorded_at))
+    .where(events.c.transaction_id >= func.pg_snapshot_xmin(func.pg_current_snapshot()), _AFTER, _in_shard())
+    .scalar_subquery()
+)
 _BACKLOG = select(
-    func.count(),
-    func.coalesce(
-        func.extract(
-            "epoch",
-            func.clock_timestamp()
-            - func.min(events.c.recorded_at).filter(
-                events.c.transaction_id >= func.pg_snapshot_xmin(func.pg_current_snapshot())
-            ),
-        ),
-        0,
-    ),
-).where(
-    tuple_(events.c.transaction_id, events.c.sequence)
-    > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger)),
-    _in_shard(),
+    select(func.count()).select_from(_TAIL).scalar_subquery(),
+    func.coalesce(func.extract("epoch", func.clock_timestamp() - _HELD_BACK), 0),
 )
 
 
 _AGE = (
     select(func.extract("epoch", func.clock_timestamp() - events.c.recorded_at))
-    .where(
-        tuple_(events.c.transaction_id, events.c.sequence)
-        > tuple_(bindparam("transaction_id", type_=Xid8), bindparam("sequence", type_=BigInteger))
-    )
+    .where(_AFTER)
     .order_by(events.c.transaction_id, events.c.sequence)
     .limit(1)
 )
@@ -258,7 +253,7 @@ async def age(conn: AsyncConnection, after: Position) -> float:
 
 
 async def backlog(conn: AsyncConnection, after: Position, shard: Shard = WHOLE) -> tuple[int, float]:
-    """How many events a reader has before it, and for how many seconds the gate has held back the oldest of them.
+    """How many events a reader has before it, to `MOST_COUNTED`, and for how many seconds the gate has held one back.
 
     The gate's age grows while any transaction of the cluster stays open after writing.
     """

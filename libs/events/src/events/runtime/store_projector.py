@@ -33,6 +33,8 @@ class StoreProjector:
     projection: StoreProjection
     wake: Reader
     page: int = _PAGE
+    failed_at: float = float("-inf")
+    """When it last failed, by the monotonic clock: what is tried again does not stand still."""
     _has_cursor: bool = False
     _measured: float = float("-inf")
 
@@ -51,6 +53,7 @@ class StoreProjector:
                     pause = _PAUSE
                     await self.wake.wait(_POLL)
             except Exception as error:  # noqa: BLE001 - a projection that stands still must not take the process down
+                self.failed_at = monotonic()
                 if is_transient(error):
                     _log.warning("projection: the database failed", projection=self.projection.name, error=named(error))
                 else:

@@ -37,6 +37,7 @@ consumer_lag = METER.create_gauge("consumer.lag", unit="{message}")
 relay_lag = METER.create_gauge("relay.lag", unit="{event}")
 projection_age = METER.create_gauge("projection.age", unit="s")
 gate_age = METER.create_gauge("store.gate.age", unit="s")
+other_versions = METER.create_counter("consumer.other_versions", unit="{message}")
 dead_lettered = METER.create_counter("consumer.dead_letters", unit="{message}")
 consumer_stopped = METER.create_up_down_counter("consumer.stopped_partitions", unit="{partition}")
 

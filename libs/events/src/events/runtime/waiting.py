@@ -83,13 +83,16 @@ class Waiting:
             return False
         self._look_again = self._time.now() + _LOOK_EVERY
         await self._look()
-        released = False
+        released, failing = False, len(self._failing)
         for _ in range(_SETS_A_LOOK):
             if not self._queue:
-                # What was applied now may be the cause that others wait for.
-                return released or bool(self._begun)
+                break
             released = await self._release_set() or released
-        return True
+        if not released and len(self._failing) <= failing:
+            # Nothing that waits for these streams gets on: it is looked at again in its turn, and not at once.
+            self._begun.clear()
+        # What was applied now may be the cause that others wait for.
+        return released or bool(self._begun)
 
     async def _look(self) -> None:
         """Find out which keys may be free, and bury what has waited too long."""
@@ -97,12 +100,13 @@ class Waiting:
         async with applier.pool.connect() as conn:
             parked, applier.parked_keys = applier.parked_keys, set()
             self._queue.update(dict.fromkeys(parked))
-            began = await begun(conn, self._begun_since)
-            self._begun_since = began.until
-            self._begun += began.streams
+            if not self._begun:
+                began = await begun(conn, self._begun_since)
+                self._begun_since, self._begun = began.until, list(began.streams)
             behind: list[UUID] = []
             if self._begun:
-                behind = await self._parked.keys_behind(conn, self._begun, _KEYS_A_LOOK)
+                besides = [key for key in self._failing if not self._may_be_tried(key)]
+                behind = await self._parked.keys_behind(conn, self._begun, _KEYS_A_LOOK, besides=besides)
             if len(behind) < _KEYS_A_LOOK:
                 self._begun.clear()
             turn = await self._parked.keys_after(conn, self._turn, _KEYS_A_LOOK)

@@ -116,7 +116,7 @@ class RunningService:
         await self._project()
 
     async def _project(self) -> None:
-        for projector in self.service.projectors():
+        for projector in self.service.projectors:
             await projector.catch_up()
 
 
