@@ -24,7 +24,7 @@ from matching.domain.round import (
     round_stream,
 )
 from matching.drafting import RoundTooLarge
-from matching.engine import assignment
+from matching.engine import solving
 from matching.wording import explanation_text, why_not_reasons
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_a_policy_may_name_only_regions_of_the_program(memory, sample):
 
 def test_too_many_people_for_one_round_are_a_named_refusal(memory, sample, joining, monkeypatch):
     joining(Role.MENTOR), joining(Role.MENTEE)
-    monkeypatch.setattr(assignment, "LARGEST_MATRIX", 0)
+    monkeypatch.setattr(solving, "LARGEST_SIDE", 0)
     with pytest.raises(RoundTooLarge):
         memory.draft(sample)
 

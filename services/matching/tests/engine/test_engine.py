@@ -13,9 +13,9 @@ from matching.engine import (
     Prefer,
     ProblemTooLarge,
     Weights,
-    assignment,
     problem_of,
     solve,
+    solving,
     why_not,
 )
 from matching.engine.people import working_minutes
@@ -212,7 +212,7 @@ def test_a_policy_out_of_range_is_refused_by_name(changes):
 
 
 def test_a_problem_that_would_not_fit_into_memory_is_refused(monkeypatch):
-    monkeypatch.setattr(assignment, "LARGEST_MATRIX", 3)
+    monkeypatch.setattr(solving, "LARGEST_SIDE", 1)
     with pytest.raises(ProblemTooLarge):
         solve(problem_of([senior("a"), senior("b")], [junior("c"), junior("d")], Policy(), on=ON))
 

@@ -258,3 +258,21 @@ def test_whoever_waited_is_never_worse_off_in_points(round):
     bonus = solve(problem_from(round | {"policy": replace(round["policy"], waiting_bonus=0.05)}))
     assert len(bonus) == len(without)
     assert bonus.value >= without.value - 1e-9
+
+
+@given(rounds())
+@settings(max_examples=300)
+def test_the_auction_for_large_rounds_comes_as_near_to_the_optimum_as_it_says(round):
+    problem, epsilon = problem_from(round), 1e-5
+    exact, found = solve(problem), solve(problem, epsilon=epsilon)
+    slack = 2 * epsilon * int(problem.mentees.capacity.sum()) + 1e-4
+    assert found.value >= exact.value - slack
+    assert exact.value <= found.bound <= found.value + slack
+    if problem.policy.prefer is Prefer.COVERAGE:
+        assert made_happy(problem, found) == made_happy(problem, exact)
+
+
+def made_happy(problem, matching):
+    """Pairs, and people who had nobody."""
+    new = [~problem.mentees.covered[np.unique(matching.mentees)], ~problem.mentors.covered[np.unique(matching.mentors)]]
+    return len(matching) + sum(int(part.sum()) for part in new)

@@ -3,11 +3,11 @@
 `problem_of(people) -> Problem`, `solve(problem) -> Matching`, then `explain` its pairs and say `why_not` to the others.
 """
 
-from matching.engine.assignment import ProblemTooLarge, solve
 from matching.engine.explanations import Explanation, explain
 from matching.engine.people import Person, problem_of
 from matching.engine.problem import BadProblem, Matching, Policy, Prefer, Problem, Weights
 from matching.engine.rules import RULES, Rule
+from matching.engine.solving import ProblemTooLarge, solve
 from matching.engine.why_not import Side, WhyNot, why_not
 
 __all__ = [

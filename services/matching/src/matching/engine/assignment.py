@@ -1,4 +1,4 @@
-"""The exact optimum, by a dense assignment of slots (scipy's shortest augmenting paths).
+"""The exact optimum of a small problem, by a dense assignment of slots (scipy's shortest augmenting paths).
 
 A person with capacity c has c slots. Slots alone would let two slots of one mentee take two of the same mentor; where
 an optimum does so, that pair gets a gate: one more row and one more column through which it can be made once only.
@@ -11,9 +11,6 @@ from matching.engine.problem import Codes, Indices, Mask, Matching, Prefer, Prob
 from matching.engine.rules import RULES, allowed, whole
 from matching.engine.score import tile_scores
 
-LARGEST_MATRIX = 36_000_000
-"""Slots of mentees × slots of mentors. About 33 bytes a cell are held at the peak: 1.2 GB."""
-
 _TILE = 512
 
 
@@ -21,19 +18,11 @@ Gates = list[tuple[int, int]]
 """(mentee, mentor) of pairs that can be made once only."""
 
 
-class ProblemTooLarge(ValueError):
-    """More people than a dense assignment can hold in memory."""
+def assign(problem: Problem) -> Matching:
+    """The best matching that breaks no rule; of it, value and bound are one.
 
-
-def solve(problem: Problem) -> Matching:
-    """The best matching that breaks no rule. Raises ProblemTooLarge.
-
-    Same input, same result. Time grows with the third power of the slots: at 2,000 × 2,000 about 2 s,
-    and 8 s where a third of them have several places.
+    Time grows with the third power of the slots, and about 33 bytes a pair of slots are held.
     """
-    slots = int(problem.mentees.capacity.sum()), int(problem.mentors.capacity.sum())
-    if slots[0] * slots[1] > LARGEST_MATRIX:
-        raise ProblemTooLarge(f"{slots[0]} × {slots[1]} places are more than {LARGEST_MATRIX} cells")
     rows = _Slots(problem.mentees.capacity, problem.mentees.covered)
     columns = _Slots(problem.mentors.capacity, problem.mentors.covered)
     scores, possible = _matrix(problem)

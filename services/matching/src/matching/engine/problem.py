@@ -16,6 +16,9 @@ LEVELS = 5
 """Levels of a topic run from 1 to this."""
 
 
+NO_PAIRS: tuple[Indices, Indices] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
 class BadProblem(ValueError):
     """A number in the problem or its policy makes no sense; the message names it."""
 
@@ -55,6 +58,8 @@ class Policy:
     """The `a` of √(g·h) + a·(g+h): what a match is worth that helps one side only."""
     waiting_bonus: float = 0.05
     """Points for each round that somebody has waited."""
+    keep_bonus: float = 0.0
+    """Points that a pair of `Problem.kept` is preferred by. They move the choice and are in no score."""
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -62,7 +67,7 @@ class Policy:
             raise BadProblem("minimum_grade_gap must be at least 1: the mentor is the junior")
         if self.minimum_overlap_minutes < 0:
             raise BadProblem("the minimum overlap cannot be negative")
-        for name in ("one_sided", "waiting_bonus"):
+        for name in ("one_sided", "waiting_bonus", "keep_bonus"):
             number = getattr(self, name)
             if not (isfinite(number) and 0 <= number <= 1):
                 raise BadProblem(f"{name} is {number}; it must be from 0 to 1")
@@ -137,13 +142,17 @@ class Problem:
     apart: tuple[Indices, Indices]
     """(mentee, mentor) of pairs that were declined, ended, forbidden or exist."""
     policy: Policy
+    locked: tuple[Indices, Indices] = NO_PAIRS
+    """(mentee, mentor) of pairs that are made whatever the rules say; each once."""
+    kept: tuple[Indices, Indices] = NO_PAIRS
+    """(mentee, mentor) of pairs that a draft before this one had."""
 
     def __post_init__(self) -> None:
         for side, people in (("mentees", self.mentees), ("mentors", self.mentors)):
             for name in ("offers", "seeks"):
                 levels = getattr(people, name).values
-                if not np.all((levels >= 1) & (levels <= LEVELS)):
-                    raise BadProblem(f"{name} of {side} hold a level that is not from 1 to {LEVELS}")
+                if not np.all((levels >= 1) & (levels <= LEVELS) & (levels == np.floor(levels))):
+                    raise BadProblem(f"{name} of {side} hold a level that is not one of 1 to {LEVELS}")
             if np.any(people.capacity < 0) or np.any(people.waited < 0):
                 raise BadProblem(f"capacity and rounds waited of {side} cannot be negative")
 

@@ -5,17 +5,31 @@ mentor's level. `h` is the same the other way round. Both are from 0 to 1; the r
 little.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from matching.engine.problem import LEVELS, Indices, Mask, People, Problem, Scores
+from matching.engine.problem import LEVELS, Codes, Indices, Mask, People, Problem, Scores
 
 _POINTS_OF_A_WEIGHT = 0.01
+_AT_ONCE = 4096
 
-Met = Callable[[Indices, Indices], Mask]
-"""Where a criterion is met, for indices of mentees and mentors that broadcast."""
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Points for a pair whose codes are the same, or differ."""
+
+    name: str
+    points: float
+    mentees: Codes
+    mentors: Codes
+    same: bool
+
+    def met(self, mentees: Indices, mentors: Indices) -> Mask:
+        """Where it is met, for indices that broadcast."""
+        mask: Mask = (self.mentees[mentees] == self.mentors[mentors]) == self.same
+        return mask
 
 
 def tile_scores(problem: Problem, mentees: Indices, mentors: Indices) -> Scores:
@@ -25,8 +39,8 @@ def tile_scores(problem: Problem, mentees: Indices, mentors: Indices) -> Scores:
     h: Scores = _levels(seniors, mentees, problem.topics) @ _wishes(juniors, mentors, problem.topics).T
     points: Scores = np.sqrt(g * h)
     points += policy.one_sided * (g + h)
-    for _, weight, met in _criteria(problem):
-        points += np.where(met(mentees[:, None], mentors[None, :]), weight, 0.0)
+    for criterion in criteria(problem):
+        points += np.where(criterion.met(mentees[:, None], mentors[None, :]), criterion.points, 0.0)
     points += policy.waiting_bonus * (seniors.waited[mentees][:, None] + juniors.waited[mentors][None, :])
     return points
 
@@ -37,37 +51,46 @@ def contributions(problem: Problem, mentees: Indices, mentors: Indices) -> dict[
     g = np.sum(_wishes(seniors, mentees, problem.topics) * _levels(juniors, mentors, problem.topics), axis=1)
     h = np.sum(_levels(seniors, mentees, problem.topics) * _wishes(juniors, mentors, problem.topics), axis=1)
     points: dict[str, Scores] = {"both_ways": np.sqrt(g * h), "topics": policy.one_sided * (g + h)}
-    for name, weight, met in _criteria(problem):
-        points[name] = np.where(met(mentees, mentors), weight, 0.0)
+    for criterion in criteria(problem):
+        points[criterion.name] = np.where(criterion.met(mentees, mentors), criterion.points, 0.0)
     waited: Scores = (seniors.waited[mentees] + juniors.waited[mentors]).astype(np.float64)
     points["waiting"] = policy.waiting_bonus * waited
     return points
 
 
-def _criteria(problem: Problem) -> list[tuple[str, float, Met]]:
-    weights = problem.policy.weights
-    criteria: list[tuple[str, int | None, Met]] = [
-        ("other_unit", weights.other_unit, partial(_other_unit, problem)),
-        ("other_location", weights.other_location, partial(_other_location, problem)),
-        ("identity", weights.identity, partial(_same_identity_by_mutual_wish, problem)),
+def scores_of(problem: Problem, mentees: Indices, mentors: Indices) -> Scores:
+    """One score a pair (mentees[k], mentors[k])."""
+    scores = np.zeros(len(mentees))
+    for start in range(0, len(mentees), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        for points in contributions(problem, mentees[part], mentors[part]).values():
+            scores[part] += points
+    return scores
+
+
+def largest_score(problem: Problem) -> float:
+    """What no pair exceeds."""
+    policy = problem.policy
+    waited = int(problem.mentees.waited.max(initial=0)) + int(problem.mentors.waited.max(initial=0))
+    points = sum(criterion.points for criterion in criteria(problem))
+    return 1 + 2 * policy.one_sided + points + policy.waiting_bonus * waited + policy.keep_bonus
+
+
+def criteria(problem: Problem) -> Sequence[Criterion]:
+    """Those that the policy gives a weight. A wish is met by the same wish alone, so those without one never meet."""
+    weights, seniors, juniors = problem.policy.weights, problem.mentees, problem.mentors
+    without_wish = np.int32(-2)
+    wishes = np.where(juniors.wish < 0, without_wish, juniors.wish)
+    every: list[tuple[str, int | None, Codes, Codes, bool]] = [
+        ("other_unit", weights.other_unit, seniors.unit, juniors.unit, False),
+        ("other_location", weights.other_location, seniors.location, juniors.location, False),
+        ("identity", weights.identity, seniors.wish, wishes, True),
     ]
-    return [(name, _POINTS_OF_A_WEIGHT * weight, met) for name, weight, met in criteria if weight is not None]
-
-
-def _other_unit(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
-    met: Mask = problem.mentees.unit[mentees] != problem.mentors.unit[mentors]
-    return met
-
-
-def _other_location(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
-    met: Mask = problem.mentees.location[mentees] != problem.mentors.location[mentors]
-    return met
-
-
-def _same_identity_by_mutual_wish(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
-    wish = problem.mentees.wish[mentees]
-    met: Mask = (wish == problem.mentors.wish[mentors]) & (wish >= 0)
-    return met
+    return [
+        Criterion(name, _POINTS_OF_A_WEIGHT * weight, mentees, mentors, same)
+        for name, weight, mentees, mentors, same in every
+        if weight is not None
+    ]
 
 
 def _wishes(people: People, rows: Indices, topics: int) -> Scores:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from matching.engine.problem import Indices, Mask, Policy, Problem
+from matching.engine.rules.forms import Never
 from matching.engine.rules.rule import Rule
 
 
@@ -16,8 +17,12 @@ def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
     return mask
 
 
+def _form(problem: Problem) -> Never:
+    return Never(*problem.apart)
+
+
 def _sentence(_: Policy) -> str:
     return "are ruled out by other wishes"
 
 
-APART = Rule("apart", _allows, _sentence, private=True)
+APART = Rule("apart", _allows, _form, _sentence, private=True)

@@ -1,6 +1,7 @@
 """Reverse mentoring: the mentor is junior to the mentee, by a minimum of grades."""
 
 from matching.engine.problem import Indices, Mask, Policy, Problem
+from matching.engine.rules.forms import AtMost, short
 from matching.engine.rules.rule import Rule
 
 
@@ -10,8 +11,13 @@ def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
     return mask
 
 
+def _form(problem: Problem) -> AtMost:
+    highest = problem.mentees.grade - problem.policy.minimum_grade_gap
+    return AtMost(short("grade", highest), short("grade", problem.mentors.grade))
+
+
 def _sentence(policy: Policy) -> str:
     return f"are not {policy.minimum_grade_gap} or more grades apart, with the mentor as the junior"
 
 
-GRADE_GAP = Rule("grade_gap", _allows, _sentence)
+GRADE_GAP = Rule("grade_gap", _allows, _form, _sentence)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from matching.engine.problem import Indices, Mask, Policy, Problem
+from matching.engine.rules.forms import Shared
 from matching.engine.rules.rule import Rule
 
 
@@ -14,8 +15,12 @@ def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
     return mask
 
 
+def _form(problem: Problem) -> Shared:
+    return Shared(problem.mentees.languages.view(np.uint32), problem.mentors.languages.view(np.uint32))
+
+
 def _sentence(_: Policy) -> str:
     return "share no language"
 
 
-LANGUAGES = Rule("languages", _allows, _sentence)
+LANGUAGES = Rule("languages", _allows, _form, _sentence)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from matching.engine.problem import Indices, Mask, People, Policy, Problem
+from matching.engine.problem import Codes, Indices, Mask, People, Policy, Problem
+from matching.engine.rules.forms import Never
 from matching.engine.rules.rule import Rule
 
 
@@ -34,8 +35,25 @@ def _stands_above(subjects: int, people: People, chosen: Indices, others: People
     return mask
 
 
+def _form(problem: Problem) -> Never:
+    seniors, juniors = problem.mentees, problem.mentors
+    above = _standing(seniors.subject, juniors.above.items, juniors.above.rows_of_items())
+    below = _standing(juniors.subject, seniors.above.items, seniors.above.rows_of_items())
+    oneself = _standing(seniors.subject, juniors.subject, np.arange(len(juniors)))
+    return Never(np.concatenate([above[0], below[1], oneself[0]]), np.concatenate([above[1], below[0], oneself[1]]))
+
+
+def _standing(subjects: Codes, named: Codes, rows: Indices) -> tuple[Indices, Indices]:
+    """(index of `subjects`, row) wherever the row names that subject."""
+    order = np.argsort(subjects, kind="stable")
+    first = np.searchsorted(subjects[order], named, side="left")
+    times = np.searchsorted(subjects[order], named, side="right") - first
+    offset = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    return order[np.repeat(first, times) + offset], np.repeat(rows, times)
+
+
 def _sentence(_: Policy) -> str:
     return "are in the same reporting line"
 
 
-REPORTING_LINE = Rule("reporting_line", _allows, _sentence)
+REPORTING_LINE = Rule("reporting_line", _allows, _form, _sentence)

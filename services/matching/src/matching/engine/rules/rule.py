@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching.engine.problem import Indices, Mask, People, Policy, Problem
+from matching.engine.rules.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Rule:
     name: str
     allows: Callable[[Problem, Indices, Indices], Mask]
     """Mask [len(mentees), len(mentors)] over a tile: True where this rule has nothing against the pair."""
+    form: Callable[[Problem], Form]
+    """The same as numbers of one of the forms that the compiled scan reads, so that it needs no code of its own."""
     sentence: Callable[[Policy], str]
     """What is true of those it removes, after "12 people …"."""
     private: bool = False

@@ -1,9 +1,12 @@
 """As on the round's date, both are at work at the same time for long enough, each in their own zone."""
 
+from functools import partial
+
 import numpy as np
 
 from matching.engine.problem import Codes, Indices, Mask, People, Policy, Problem
-from matching.engine.rules.rule import Rule
+from matching.engine.rules.forms import Together, short
+from matching.engine.rules.rule import Rule, whole
 
 _HOUR = 60
 _DAY = 24 * _HOUR
@@ -35,8 +38,23 @@ def _allows(problem: Problem, mentees: Indices, mentors: Indices) -> Mask:
     return mask
 
 
+def _form(problem: Problem) -> Together:
+    first, last = _of_one_day(problem.mentees, whole(problem.mentees))
+    others_first, others_last = _of_one_day(problem.mentors, whole(problem.mentors))
+    return Together(
+        mentees_from=_short(first),
+        mentees_to=_short(last),
+        mentors_from=_short(others_first),
+        mentors_to=_short(others_last),
+        minutes=problem.policy.minimum_overlap_minutes,
+    )
+
+
+_short = partial(short, "a minute of the day")
+
+
 def _sentence(policy: Policy) -> str:
     return f"share less than {policy.minimum_overlap_minutes / _HOUR:g} working hours"
 
 
-WORKING_HOURS = Rule("working_hours", _allows, _sentence)
+WORKING_HOURS = Rule("working_hours", _allows, _form, _sentence)
