@@ -8,7 +8,7 @@ import pytest
 from events.contracts.kinds import Role
 from events.runtime.codec import LARGEST_EVENT, json_of
 from events.runtime.refusals import NotFound
-from matching import commands
+from matching import commands, drafting
 from matching.domain.program import ProgramNotOpen, RoundInWork, UnknownRegion, check_may_run, program_stream
 from matching.domain.round import (
     PART,
@@ -24,7 +24,6 @@ from matching.domain.round import (
     round_stream,
 )
 from matching.drafting import RoundTooLarge
-from matching.engine import solving
 from matching.wording import explanation_text, why_not_reasons
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -80,7 +79,7 @@ def test_a_policy_may_name_only_regions_of_the_program(memory, sample):
 
 def test_too_many_people_for_one_round_are_a_named_refusal(memory, sample, joining, monkeypatch):
     joining(Role.MENTOR), joining(Role.MENTEE)
-    monkeypatch.setattr(solving, "LARGEST_SIDE", 0)
+    monkeypatch.setattr(drafting, "LARGEST_ROUND", 0)
     with pytest.raises(RoundTooLarge):
         memory.draft(sample)
 

@@ -116,3 +116,4 @@ async def test_a_process_that_is_alone_leads_everywhere(database_url: str):
     ):
         await here.wait()
         await there.wait()
+        assert here.is_set()

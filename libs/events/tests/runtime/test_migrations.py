@@ -84,6 +84,8 @@ async def test_a_database_that_newer_code_has_migrated_is_new_enough_for_this_co
     pool = create_pool(database_url, name="test", size=1)
     async with pool.begin() as conn:
         await conn.execute(text("update alembic_version set version_num = 'tomorrow'"))
-    await pool.dispose()
     await asyncio.wait_for(await_upgrade(database_url, SCRIPTS), 5)
     await upgrade(database_url, SCRIPTS)
+    async with pool.connect() as conn:
+        assert await conn.scalar(text("select version_num from alembic_version")) == "tomorrow"
+    await pool.dispose()

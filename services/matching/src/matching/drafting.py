@@ -11,6 +11,8 @@ from matching.domain.candidate import Candidate
 from matching.domain.round import Draft, Explanation, Figures, Proposal, RoundPolicy, Unmatched
 
 _MINUTES = 60
+LARGEST_ROUND = 36_000_000
+"""Free places of mentees × of mentors. The engine takes far more; a draft of that many as events is not measured."""
 _PRIVATE = "identity"
 """The contribution that stays in the engine: it, or a sum with it, would tell who shares a wish."""
 
@@ -37,6 +39,9 @@ def make_draft(pool: Mapping[UUID, Candidate], policy: RoundPolicy, on: date) ->
     free = {participant: pool[participant] for participant in sorted(pool) if pool[participant].free_places > 0}
     mentees = [participant for participant, candidate in free.items() if candidate.role is Role.MENTEE]
     mentors = [participant for participant, candidate in free.items() if candidate.role is Role.MENTOR]
+    places = [sum(free[one].free_places for one in side) for side in (mentees, mentors)]
+    if places[0] * places[1] > LARGEST_ROUND:
+        raise RoundTooLarge(f"{places[0]} × {places[1]} free places are more than {LARGEST_ROUND:,} pairs")
     seniors = [_person(free[participant]) for participant in mentees]
     juniors = [_person(free[participant]) for participant in mentors]
     try:

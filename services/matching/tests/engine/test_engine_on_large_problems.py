@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from matching.engine import RULES, BadProblem, Policy, Prefer, problem_of, solve
+from matching.engine import RULES, BadProblem, Policy, Prefer, large, problem_of, solve
 from matching.engine.auction import Limits
 from matching.engine.certificate import bound_of
 from matching.engine.problem import People, Problem, Ragged
@@ -219,3 +219,22 @@ def test_nobody_and_nobody_allowed_are_no_trouble(prefer):
     found = solve(nothing_allowed, epsilon=EPSILON)
     assert (len(found), found.value) == (0, 0)
     assert found.bound == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -0.001, float("nan"), float("inf"), 1e-9, 2.0])
+def test_an_epsilon_with_which_an_auction_would_not_end_or_say_nothing_is_refused(epsilon):
+    with pytest.raises(BadProblem, match="epsilon"):
+        solve(enterprise(4, 4), epsilon=epsilon)
+
+
+@pytest.mark.parametrize("name", ["apart", "locked", "kept"])
+def test_pairs_of_people_who_are_not_there_are_refused(name):
+    with pytest.raises(BadProblem, match=name):
+        replace(enterprise(4, 4), **{name: (np.array([1]), np.array([4]))})
+
+
+def test_a_coverage_that_is_not_proved_is_not_given_out(monkeypatch):
+    found = large.cover_of
+    monkeypatch.setattr(large, "cover_of", lambda *given: found(*given)._replace(pairs=1))
+    with pytest.raises(large.NotCovered):
+        solve(enterprise(20, 20, prefer=Prefer.COVERAGE), epsilon=EPSILON)

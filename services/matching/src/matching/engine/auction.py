@@ -6,14 +6,13 @@ else the row is scanned again. Each pair made is then within ε + δ of the best
 which bounds the gap to the optimum by places × (ε + δ).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from matching.engine.compiled.bids import bid
 from matching.engine.compiled.scan import NEVER
-from matching.engine.problem import Codes, Indices
+from matching.engine.problem import Codes, Indices, Progress
 from matching.engine.scanning import POSSIBLE, Scan
 from matching.engine.tables import Floats
 
@@ -38,15 +37,6 @@ class Outcome(NamedTuple):
     columns: Indices
     prices: Floats
     """[columns]: the cheapest place of each mentor."""
-    bids: int
-
-
-class Cancelled(Exception):
-    """Whoever waits for the round gave it up."""
-
-
-Progress = Callable[[int, int], None]
-"""Told after each round of bids: mentees who still look for somebody, and bids so far. May raise Cancelled."""
 
 
 class _Places(NamedTuple):
@@ -73,12 +63,12 @@ def auction(
     limits: Limits,
     epsilon: float,
     *,
-    start: float = 0.0,
+    start: float,
     most: float,
-    kept: bool = False,
+    kept: bool,
     progress: Progress,
 ) -> Outcome:
-    """Pairs of a problem. `start` is the price of places that must be taken, at most 0; `most` that of a first raise.
+    """Pairs of a problem. `start` is the price of places that must be taken, at most 0; `most` bounds a raise.
 
     Same input, same result: bids are made one after the other, and a scan does not depend on its threads.
     """
@@ -111,7 +101,7 @@ def auction(
         bids += made
         progress(len(queue), bids)
     rows, slots = np.nonzero(held != _NOBODY)
-    return Outcome(rows, held[rows, slots].astype(np.int64), prices[:mentors], bids)
+    return Outcome(rows, held[rows, slots].astype(np.int64), prices[:mentors])
 
 
 def _learn(scan: Scan, known: _Known, rows: Codes, prices: Floats, floors: Floats, *, kept: bool) -> None:

@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from matching.engine.auction import Limits, Outcome, Progress, auction
+from matching.engine.auction import Limits, Outcome, auction
 from matching.engine.certificate import bound_of
 from matching.engine.coverage import Cover, Side, cover_of
-from matching.engine.problem import NO_PAIRS, Matching, Prefer, Problem
+from matching.engine.problem import NO_PAIRS, Matching, Prefer, Problem, Progress
 from matching.engine.scanning import Scan
 from matching.engine.score import largest_score, scores_of
 from matching.engine.tables import Tables, tables_of
@@ -19,7 +19,7 @@ _MOST_DEPTH = 64.0
 
 
 class NotCovered(RuntimeError):
-    """Places that must be taken were left: the search for coverage and the auction contradict one another."""
+    """The proof of coverage does not close, or the auction left places that every largest matching takes."""
 
 
 def solve_many(problem: Problem, *, epsilon: float, threads: int | None, progress: Progress) -> Matching:
@@ -29,9 +29,10 @@ def solve_many(problem: Problem, *, epsilon: float, threads: int | None, progres
     tables = tables_of(problem)
     scan = Scan(tables, threads)
     limits, locked, most = _without_cover(problem, tables), NO_PAIRS, largest_score(problem)
-    cover: Cover | None = None
     if problem.policy.prefer is Prefer.COVERAGE:
         cover = _cover(problem, scan, threads)
+        if cover.pairs != cover.bound:
+            raise NotCovered(f"{cover.pairs} pairs were found, and {cover.bound} are not ruled out")
         limits, locked, scan.kinds = cover.limits, cover.locked, cover.kinds
     scan.kinds[1][: len(limits.mentors_most)][limits.mentors_most == 0] = _CLOSED
     sticky = problem.policy.keep_bonus > 0 and len(problem.kept[0]) > 0
@@ -75,4 +76,4 @@ def _auctioned(scan: Scan, limits: Limits, epsilon: float, most: float, *, kept:
             return outcome
         depth *= 2
         if not wanted or depth > _MOST_DEPTH * most:
-            raise NotCovered
+            raise NotCovered("places were left that must be taken")

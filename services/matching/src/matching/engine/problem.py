@@ -1,5 +1,6 @@
 """What a round has to solve, as arrays, and what comes out. Memory is linear in the number of people."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
@@ -15,6 +16,9 @@ Scores = NDArray[np.float64]
 LEVELS = 5
 """Levels of a topic run from 1 to this."""
 
+
+Progress = Callable[[int, int], None]
+"""Told between rounds of bids: mentees who still look for somebody, and bids made. What it raises ends the solve."""
 
 NO_PAIRS: tuple[Indices, Indices] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
@@ -155,6 +159,10 @@ class Problem:
                     raise BadProblem(f"{name} of {side} hold a level that is not one of 1 to {LEVELS}")
             if np.any(people.capacity < 0) or np.any(people.waited < 0):
                 raise BadProblem(f"capacity and rounds waited of {side} cannot be negative")
+        for name in ("apart", "locked", "kept"):
+            for people, indices in zip((self.mentees, self.mentors), getattr(self, name), strict=True):
+                if np.any(indices < 0) or np.any(indices >= len(people)):
+                    raise BadProblem(f"{name} holds somebody who is not in the problem")
 
 
 @dataclass(frozen=True, slots=True)

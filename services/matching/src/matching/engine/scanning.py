@@ -26,12 +26,11 @@ class Scan:
     def __init__(self, tables: Tables, threads: int | None = None) -> None:
         self.tables = tables
         self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads)
         mentees, padded = len(tables.rows.share), len(tables.columns.share)
         self.kinds: tuple[Short, Short] = (np.zeros(mentees, np.int16), np.full(padded, -1, np.int16))
         """Only a row and a column of one kind may be paired; padding is of no kind."""
         self.kinds[1][: len(tables.mentor)] = 0
-        self.rows_seen = 0
-        """Rows that were scanned so far, those scanned again included."""
 
     @property
     def padded(self) -> int:
@@ -48,7 +47,6 @@ class Scan:
         values = np.empty((len(chosen), width), np.float32)
         where = np.empty((len(chosen), width), np.int32)
         rows, columns, terms = self.tables.rows, self.tables.columns, self.tables.terms
-        self.rows_seen += len(chosen)
 
         def some(part: slice) -> None:
             best_of(chosen[part], rows, columns, terms, self.kinds, prices, floors, kept, values[part], where[part])
@@ -63,5 +61,4 @@ class Scan:
             for part in parts:
                 work(part)
             return
-        with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(work, parts))
+        list(self._pool.map(work, parts))

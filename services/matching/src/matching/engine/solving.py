@@ -1,12 +1,12 @@
 """A problem solved: small ones to the exact optimum, large ones to a certified distance from it."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
 from matching.engine.assignment import assign
-from matching.engine.problem import BadProblem, Codes, Indices, Matching, Problem
+from matching.engine.problem import BadProblem, Codes, Indices, Matching, Problem, Progress
 from matching.engine.score import scores_of
 
 LARGEST_SIDE = 250_000
@@ -14,11 +14,10 @@ LARGEST_SIDE = 250_000
 
 _EXACT_UP_TO = 1_000_000
 """Places of mentees × places of mentors: a tenth of a second, and 33 MB."""
+_FINEST = 1e-6
+"""Single precision tells no smaller steps of a price apart: an auction with one would not end."""
 _FINE, _COARSE = 0.0004, 0.002
 _FINE_UP_TO = 2_600_000_000
-
-Progress = Callable[[int, int], None]
-"""Told between rounds of bids: mentees who still look for somebody, and bids made. What it raises ends the solve."""
 
 
 class ProblemTooLarge(ValueError):
@@ -35,6 +34,10 @@ def solve(
     """
     if max(len(problem.mentees), len(problem.mentors)) > LARGEST_SIDE:
         raise ProblemTooLarge(f"there are more than {LARGEST_SIDE} people on one side")
+    if epsilon is not None and not (isfinite(epsilon) and _FINEST <= epsilon <= 1):
+        raise BadProblem(f"epsilon is {epsilon}; it must be from {_FINEST:g} to 1 points")
+    if threads is not None and threads < 1:
+        raise BadProblem(f"threads is {threads}; at least one is needed")
     open_problem = _without_locked(problem)
     places = int(problem.mentees.capacity.sum()) * int(problem.mentors.capacity.sum())
     if epsilon is None and places <= _EXACT_UP_TO:
@@ -43,7 +46,7 @@ def solve(
         # It takes a hundred megabytes and half a second to import, which small rounds need not pay.
         from matching.engine.large import solve_many  # noqa: PLC0415
 
-        chosen = epsilon or (_FINE if places <= _FINE_UP_TO else _COARSE)
+        chosen = epsilon if epsilon is not None else (_FINE if places <= _FINE_UP_TO else _COARSE)
         found = solve_many(open_problem, epsilon=chosen, threads=threads, progress=progress or _unheard)
     return _with_locked(problem, found)
 

@@ -128,7 +128,15 @@ def _mirrored(problem: Problem) -> Problem:
         without = replace(nothing, starts=np.zeros(len(people) + 1, np.int64))
         return replace(people, offers=without, seeks=without)
 
-    return replace(problem, mentees=bare(problem.mentors), mentors=bare(problem.mentees), topics=1, kept=NO_PAIRS)
+    return replace(
+        problem,
+        mentees=bare(problem.mentors),
+        mentors=bare(problem.mentees),
+        topics=1,
+        apart=problem.apart[::-1],
+        locked=problem.locked[::-1],
+        kept=NO_PAIRS,
+    )
 
 
 def _laid_out(problem: Problem, forms: Sequence[Form], wanted: Sequence[Criterion]) -> Tables:

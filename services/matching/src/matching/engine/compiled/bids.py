@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from matching.engine.compiled.partners import exchange, has
 from matching.engine.compiled.scan import NEVER
 
 
@@ -24,10 +25,10 @@ def bid(queue, waiting, known, held, left, least, floors, places, prices, steps)
                     continue
                 value = known.scores[row, x] - prices[column]
                 if value > best:
-                    if _holds(held, row, column):
+                    if has(held, row, column):
                         continue
                     second, best, chosen = best, value, column
-                elif value > second and not _holds(held, row, column):
+                elif value > second and not has(held, row, column):
                     second = value
             bound = known.bound[row]
             if best < bound - delta and bound > floors[row]:
@@ -50,7 +51,7 @@ def bid(queue, waiting, known, held, left, least, floors, places, prices, steps)
             loser = owners[place]
             owners[place] = row
             costs[place] = prices[chosen] + (best - second) + epsilon
-            _take(held, row, chosen)
+            exchange(held, row, -1, chosen)
             bids += 1
             cheapest = costs[firsts[chosen]]
             for other in range(firsts[chosen] + 1, firsts[chosen + 1]):
@@ -58,30 +59,6 @@ def bid(queue, waiting, known, held, left, least, floors, places, prices, steps)
             prices[chosen] = cheapest
             if loser < 0:
                 break
-            _lose(held, loser, chosen)
+            exchange(held, loser, chosen, -1)
             row = loser
     return more, bids
-
-
-@njit(cache=True, nogil=True)
-def _holds(held, row, column):
-    for x in range(held.shape[1]):
-        if held[row, x] == column:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _take(held, row, column):
-    for x in range(held.shape[1]):
-        if held[row, x] < 0:
-            held[row, x] = column
-            return
-
-
-@njit(cache=True, nogil=True)
-def _lose(held, row, column):
-    for x in range(held.shape[1]):
-        if held[row, x] == column:
-            held[row, x] = -1
-            return

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from matching.engine.compiled.partners import exchange, has
 from matching.engine.compiled.scan import passed_over, tested
 from matching.engine.tables import TILE
 
@@ -48,7 +49,7 @@ def search(rows, columns, terms, kinds, of_row, of_column, roots, ends, capacity
                 if possible[j] == 0 or seen[base + j]:
                     continue
                 column = base + j
-                if _has(of_row, row, column):
+                if has(of_row, row, column):
                     continue
                 seen[column] = True
                 unseen[tile] -= 1
@@ -77,29 +78,13 @@ def _make(of_row, of_column, column, root, parent, came_by):
         row = parent[column]
         before = came_by[row] if row != root else -1
         if before >= 0:
-            _replace(of_row, row, before, -1)
-            _replace(of_column, before, row, -1)
-        _replace(of_row, row, -1, column)
-        _replace(of_column, column, -1, row)
+            exchange(of_row, row, before, -1)
+            exchange(of_column, before, row, -1)
+        exchange(of_row, row, -1, column)
+        exchange(of_column, column, -1, row)
         if row == root:
             return
         column = before
-
-
-@njit(cache=True, nogil=True)
-def _replace(partners, person, one, other):
-    for x in range(partners.shape[1]):
-        if partners[person, x] == one:
-            partners[person, x] = other
-            return
-
-
-@njit(cache=True, nogil=True)
-def _has(partners, person, other):
-    for x in range(partners.shape[1]):
-        if partners[person, x] == other:
-            return True
-    return False
 
 
 @njit(cache=True, nogil=True)
